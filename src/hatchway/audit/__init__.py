@@ -1,0 +1,1 @@
+"""Static reading of artifacts: nothing here compiles or runs what it reads."""

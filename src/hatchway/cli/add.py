@@ -1,0 +1,151 @@
+"""`hatchway add`: admit an artifact, and record what it may do."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hatchway.cli.options import Allow, Json, application, grantable
+from hatchway.cli.output import plural, print_json, say
+from hatchway.core.errors import ConfigError
+from hatchway.core.untrusted import printable
+from hatchway.policy.cover import covering
+from hatchway.policy.document import unsupported_reason
+from hatchway.policy.grammar import TOOL_NAME
+
+if TYPE_CHECKING:
+    from hatchway.core.capability import Capability
+    from hatchway.core.manifest import Want
+    from hatchway.runtime.admission import Admitted
+    from hatchway.runtime.project import Project
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The .wasm file to admit.")]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="What to call it; by default the file's name.")
+]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Do not ask. Grants exactly what --allow spells out."),
+]
+
+
+def add(
+    context: typer.Context,
+    source: Source,
+    name: NameOption = None,
+    allow: Allow = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Admit a tool: check it, show what it asks for, record policy and lock."""
+    opened = application(context)
+    wanted = grantable(allow)
+    opened.project.require_in_force()
+    owner = name or _name_of(source)
+    if not TOOL_NAME.fullmatch(owner):
+        message = f"{printable(owner)!r} cannot be a tool's name"
+        raise ConfigError(message, hint="--name with letters, digits, '_' and '-' only")
+    spelled = _source_for(opened.project, source)
+    replaced = opened.project.lock().tools.get(owner)
+    say(f"checking {source} (compiling, if it is new here)")
+    admitted = opened.examine(owner, spelled)
+    present = opened.project.policy().tools.get(owner)
+    granted = [*(present.allow if present else ()), *wanted]
+    _describe(admitted, granted)
+    if replaced is not None and replaced.digest != admitted.lock.digest:
+        say(f"  replaces     {replaced.digest}")
+    if not yes:
+        granted += _ask(admitted, granted)
+    new = [str(capability) for capability in granted]
+    opened.keep(admitted, new)
+    say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
+    if json:
+        print_json(_report(admitted, new))
+    else:
+        _suggest(admitted)
+
+
+def _name_of(source: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).stem).strip("-")[:64] or "tool"
+
+
+def _source_for(project: Project, source: str) -> str:
+    """The source as the policy will spell it: relative to the policy where that is shorter."""
+    path = Path(source)
+    if not path.exists():
+        return source  # the registry will say what is wrong with it
+    absolute = path.absolute()
+    base = project.base.absolute()
+    if not project.is_own and absolute.is_relative_to(base):
+        return f"./{absolute.relative_to(base)}"
+    return str(absolute)
+
+
+def _describe(admitted: Admitted, granted: list[Capability]) -> None:
+    lock = admitted.lock
+    purpose = admitted.toolset.tools[0].manifest.purpose or "not stated"
+    say(f"{admitted.name}: {lock.kind}, {lock.size} bytes, {lock.digest}")
+    say(f"  purpose      {printable(purpose)}")
+    say(f"  tools        {', '.join(tool.name for tool in admitted.toolset.tools)}")
+    for item in admitted.toolset.rejected:
+        say(f"  left out     {item.name}: {item.reason}")
+    say(f"  can ask for  {plural(len(lock.imports), 'host function')}")
+    for want, word in _wants(admitted):
+        state = "granted" if covering(granted, want.capability) else "not granted"
+        reason = unsupported_reason(want.capability)
+        note = f"; {reason}" if reason else ""
+        say(f"  {word:<12} {want.capability} ({printable(want.reason)}): {state}{note}")
+    allowed = ", ".join(str(capability) for capability in granted)
+    say(f"  granted      {allowed or 'nothing'}")
+
+
+def _wants(admitted: Admitted) -> list[tuple[Want, str]]:
+    """Every distinct wish of the manifest, and how strong it is."""
+    seen: dict[str, tuple[Want, str]] = {}
+    for tool in admitted.toolset.tools:
+        for want in tool.manifest.requires:
+            seen[str(want.capability)] = (want, "requires")
+        for want in tool.manifest.optional:
+            seen.setdefault(str(want.capability), (want, "would like"))
+    return list(seen.values())
+
+
+def _ask(admitted: Admitted, granted: list[Capability]) -> list[Capability]:
+    """What a person grants in addition; nothing goes on without a person's yes."""
+    if not sys.stdin.isatty():
+        message = f"{admitted.name!r} was not confirmed"
+        hint = "add --yes to grant exactly what --allow spells out"
+        raise ConfigError(message, code="config.not_confirmed", hint=hint)
+    extra = [
+        want.capability
+        for want, word in _wants(admitted)
+        if unsupported_reason(want.capability) is None
+        and covering(granted, want.capability) is None
+        and typer.confirm(f"grant {want.capability} ({word})?", default=False, err=True)
+    ]
+    typer.confirm(f"admit {admitted.name}?", default=False, abort=True, err=True)
+    return extra
+
+
+def _report(admitted: Admitted, granted: list[str]) -> dict[str, object]:
+    return {
+        "name": admitted.name,
+        "digest": admitted.lock.digest,
+        "kind": admitted.lock.kind,
+        "tools": [tool.name for tool in admitted.toolset.tools],
+        "grants": granted,
+        "left_out": [
+            {"name": item.name, "reason": item.reason} for item in admitted.toolset.rejected
+        ],
+    }
+
+
+def _suggest(admitted: Admitted) -> None:
+    tool = admitted.toolset.tools[0]
+    required = tool.input_schema.get("required", [])
+    example = "{" + ", ".join(f'"{name}": …' for name in required) + "}"
+    say(f"try: hatchway call {tool.name} '{example}'")

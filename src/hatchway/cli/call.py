@@ -1,0 +1,137 @@
+"""`hatchway call`: one call, as an MCP client would get it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hatchway.cli.options import Json, application
+from hatchway.cli.output import complain, plural, print_json, print_line, say, write_bytes
+from hatchway.core.call import MediaContent, Outcome, Principal, TextContent, ToolCall
+from hatchway.core.errors import CallError, ConfigError, UnknownToolError
+from hatchway.policy.document import LOCAL_TENANT
+from hatchway.runtime.arguments import MAX_TEXT_BYTES, parse_arguments
+
+if TYPE_CHECKING:
+    from hatchway.core.call import Denial
+    from hatchway.runtime.catalog import Catalog
+
+OPERATOR = Principal(tenant=LOCAL_TENANT, subject="operator", door="cli")
+
+Tool = Annotated[
+    str, typer.Argument(metavar="NAME[.FUNCTION]", help="The tool, as `hatchway list` shows it.")
+]
+Arguments = Annotated[
+    str | None,
+    typer.Argument(metavar="[JSON|-]", help="The arguments; - reads them from standard input."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write the first content block here."),
+]
+
+
+def call(
+    context: typer.Context,
+    tool: Tool,
+    arguments: Arguments = None,
+    output: Output = None,
+    json: Json = False,
+) -> int:
+    """Call a tool once, in a fresh sandbox, as an MCP client would."""
+    opened = application(context)
+    try:
+        parsed = parse_arguments(_text(arguments))
+        runtime = opened.runtime()
+        request = ToolCall(
+            call_id=runtime.new_call_id(),
+            principal=OPERATOR,
+            tool=resolved(runtime.catalog, tool),
+            arguments=parsed,
+        )
+        outcome = runtime.call(request)
+    except CallError as error:
+        if json:
+            print_json(Outcome(is_error=True, error=error).to_json())
+        raise
+    return report(outcome, json=json, output=output)
+
+
+def report(outcome: Outcome, *, json: bool, output: Path | None = None) -> int:
+    """Print an outcome, and give the status to exit with."""
+    if output is not None:
+        _save(outcome, output)
+    elif not json:
+        _print_content(outcome)
+    if json:
+        print_json(outcome.to_json())
+    say_denials(outcome.denials)
+    if outcome.error is not None:
+        complain(outcome.error)
+        return outcome.error.exit_status
+    return 1 if outcome.is_error else 0
+
+
+def say_denials(denials: tuple[Denial, ...]) -> None:
+    """What the guest was denied, and what could be done about it."""
+    for denial in denials:
+        say(f"denied: {denial.capability} {denial.attempted} ({denial.function})")
+    kinds = sorted({denial.capability.partition(".")[0] for denial in denials})
+    words = {"fs": "files", "net": "network access", "tool": "calls to other tools"}
+    for kind in kinds:
+        say(f"  hint: this version of Hatchway cannot grant {words.get(kind, kind)} yet")
+
+
+def resolved(catalog: Catalog, name: str) -> str:
+    """The tool that `name` means: itself, or the only one of that policy entry.
+
+    Raises:
+        UnknownToolError: It means several.
+    """
+    if name in catalog.entries:
+        return name
+    matching = [tool for tool, entry in catalog.entries.items() if entry.tool.owner == name]
+    if len(matching) > 1:
+        message = f"{name!r} offers {plural(len(matching), 'tool')}"
+        raise UnknownToolError(message, hint=f"name one of {', '.join(matching)}")
+    return matching[0] if matching else name
+
+
+def _text(arguments: str | None) -> str:
+    if arguments is None:
+        return "{}"
+    if arguments != "-":
+        return arguments
+    return sys.stdin.read(MAX_TEXT_BYTES + 1)
+
+
+def _save(outcome: Outcome, file: Path) -> None:
+    if not outcome.content:
+        say("the tool gave no content to write")
+        return
+    block = outcome.content[0]
+    data = block.data if isinstance(block, MediaContent) else block.text.encode()
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        message = f"cannot write {str(file)!r}: {error.strerror}"
+        raise ConfigError(message, code="config.unwritable") from error
+    say(f"wrote {plural(len(data), 'byte')} to {file}")
+
+
+def _print_content(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        if outcome.stdout:
+            write_bytes(outcome.stdout)
+        if outcome.stderr:
+            say(outcome.stderr[-4096:].decode("utf-8", "replace").rstrip())
+        return
+    for block in outcome.content:
+        if isinstance(block, TextContent):
+            print_line(block.text.removesuffix("\n"))
+        else:
+            size = plural(len(block.data), "byte")
+            print_line(f"[{block.media_type}, {size}; save it with --output FILE]")

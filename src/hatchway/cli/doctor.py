@@ -1,0 +1,161 @@
+"""`hatchway doctor`: what works on this machine, what is missing, how to fix it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+import hatchway
+from hatchway.cli.options import Json, application
+from hatchway.cli.output import plural, print_json, print_line, say
+from hatchway.core.errors import ConfigError, HatchwayError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hatchway.compose import Application
+
+State = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        state: `note` is something the platform or this version lacks and that is no fault.
+    """
+
+    name: str
+    state: State
+    detail: str
+    hint: str | None = None
+
+
+def doctor(context: typer.Context, json: Json = False) -> int:
+    """Check this machine and this configuration, and say how to fix what is wrong."""
+    checks = list(_all(context))
+    if json:
+        print_json(
+            [{"name": c.name, "state": c.state, "detail": c.detail, "hint": c.hint} for c in checks]
+        )
+    else:
+        for check in checks:
+            print_line(f"{check.state:<8} {check.name}: {check.detail}")
+            if check.hint:
+                print_line(f"         hint: {check.hint}")
+    problems = sum(check.state == "problem" for check in checks)
+    say(f"{plural(problems, 'problem')} found" if problems else "everything needed is here")
+    return ConfigError.exit_status if problems else 0
+
+
+def _all(context: typer.Context) -> Iterator[Check]:
+    yield Check(
+        name="hatchway",
+        state="ok",
+        detail=f"{hatchway.__version__} on Python {platform.python_version()}, {sys.platform}",
+    )
+    yield _platform()
+    try:
+        opened = application(context)
+    except HatchwayError as error:
+        yield _failed("configuration", error)
+        return
+    for name, look in _LOOKS.items():
+        try:
+            yield from look(opened)
+        except HatchwayError as error:
+            yield _failed(name, error)
+
+
+def _failed(name: str, error: HatchwayError) -> Check:
+    return Check(name=name, state="problem", detail=error.message, hint=error.hint)
+
+
+def _platform() -> Check:
+    name = sys.platform
+    if name == "linux":
+        return Check(name="platform", state="ok", detail=f"Linux {platform.release()}")
+    detail = f"{name}: not tested; no sealed memory files, a Python thread as the clock"
+    return Check(name="platform", state="note", detail=detail)
+
+
+def _directories(opened: Application) -> Iterator[Check]:
+    own = opened.directories
+    for name in ("config", "data", "state", "cache"):
+        directory = getattr(own, name)
+        nearest = next(path for path in (directory, *directory.parents) if path.exists())
+        if os.access(nearest, os.W_OK):
+            yield Check(name=f"{name} directory", state="ok", detail=str(directory))
+        else:
+            yield Check(
+                name=f"{name} directory",
+                state="problem",
+                detail=f"{directory} cannot be written",
+                hint=f"point XDG_{name.upper()}_HOME at a directory you may write to",
+            )
+
+
+def _engine(opened: Application) -> Iterator[Check]:
+    sandbox = opened.sandbox
+    pool = "instances come from a pool" if sandbox.is_pooled else "instances are mapped one by one"
+    detail = f"wasmtime {sandbox.wasmtime_version}, {pool}, ticks by {sandbox.ticker.kind}"
+    if sandbox.is_pooled:
+        yield Check(name="engine", state="ok", detail=detail)
+    else:
+        hint = "the pool needs address space; see `ulimit -v`"
+        yield Check(name="engine", state="note", detail=detail, hint=hint)
+
+
+def _walls(opened: Application) -> Iterator[Check]:
+    """Run a guest that reads outside its memory: it must trap, here and now."""
+    from hatchway.runtime.selftest import walls_hold
+
+    if walls_hold(opened.sandbox):
+        yield Check(name="walls", state="ok", detail="an access outside a guest's memory traps")
+    else:
+        detail = "a guest read outside its memory and did not trap"
+        yield Check(name="walls", state="problem", detail=detail, hint="do not run tools here")
+
+
+def _events(opened: Application) -> Iterator[Check]:
+    opened.events.close()
+    yield Check(name="events", state="ok", detail=str(opened.directories.events))
+
+
+def _policy(opened: Application) -> Iterator[Check]:
+    catalog = opened.catalog()
+    count = plural(len(catalog.entries), "tool")
+    detail = f"{opened.project.policy_file}: {count} ready"
+    yield Check(name="policy", state="ok", detail=detail)
+    for item in catalog.quarantined:
+        yield Check(
+            name=f"tool {item.name}",
+            state="problem",
+            detail=item.error.message,
+            hint=item.error.hint,
+        )
+
+
+def _limits_of_this_version(_opened: Application) -> Iterator[Check]:
+    for name, detail in (
+        ("files", "this version grants none; every attempt is denied and recorded"),
+        ("network", "this version grants none; every attempt is denied and recorded"),
+        ("kernel wall", "this version runs guests in its own process, without a second wall"),
+    ):
+        yield Check(name=name, state="note", detail=detail)
+
+
+_LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
+    "directories": _directories,
+    "engine": _engine,
+    "walls": _walls,
+    "policy": _policy,
+    "events": _events,
+    "version": _limits_of_this_version,
+}

@@ -1,0 +1,125 @@
+"""The entry point: every command, and what happens when one fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import hatchway
+from hatchway.cli.add import add
+from hatchway.cli.call import call
+from hatchway.cli.demo import demo
+from hatchway.cli.doctor import doctor
+from hatchway.cli.events import events
+from hatchway.cli.explain import explain
+from hatchway.cli.grant import grant, revoke
+from hatchway.cli.install import install
+from hatchway.cli.list import list_tools
+from hatchway.cli.options import Chosen
+from hatchway.cli.output import complain, say
+from hatchway.cli.remove import remove
+from hatchway.cli.run import run_file
+from hatchway.cli.serve import serve
+from hatchway.cli.show import show
+from hatchway.cli.trust import trust
+from hatchway.core.errors import ConfigError, HatchwayError, InternalError
+
+app = typer.Typer(
+    help="MCP tools in WebAssembly sandboxes that start with nothing.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Use this policy instead of the nearest."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """MCP tools in WebAssembly sandboxes that start with nothing."""
+    if version:
+        print(f"hatchway {hatchway.__version__}")
+        raise typer.Exit
+    chosen = Chosen()
+    chosen.config = config
+    context.obj = chosen
+
+
+app.command("demo")(demo)
+app.command("add")(add)
+app.command("remove")(remove)
+app.command("list")(list_tools)
+app.command("show")(show)
+app.command("trust")(trust)
+app.command("grant")(grant)
+app.command("revoke")(revoke)
+app.command("explain")(explain)
+app.command("call")(call)
+app.command("run")(run_file)
+app.command("serve")(serve)
+app.command("install")(install)
+app.command("events")(events)
+app.command("doctor")(doctor)
+
+_INTERRUPTED = 130
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    sys.exit(status_of(sys.argv[1:] if arguments is None else arguments))
+
+
+def status_of(arguments: list[str]) -> int:
+    """Run the command line; the status it would exit with."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=arguments, prog_name="hatchway", standalone_mode=False)
+    except HatchwayError as error:
+        complain(error)
+        return error.exit_status
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        say("aborted")
+        return ConfigError.exit_status
+    except KeyboardInterrupt:
+        say("interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever was reading has gone; Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:  # noqa: BLE001 - the top of the command line
+        return _status_of_unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def _status_of_unexpected(error: Exception) -> int:
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        # A usage error of the option parser: a wrong flag, a missing argument.
+        say(f"error[config.usage]: {error.format_message()}")
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            say(f"  hint: {context.command_path} --help")
+        return ConfigError.exit_status
+    import traceback
+
+    traceback.print_exception(error, file=sys.stderr)
+    bug = InternalError(
+        f"{type(error).__name__}: {error}",
+        hint="this is a bug in Hatchway; please report it with the lines above",
+    )
+    complain(bug)
+    return bug.exit_status

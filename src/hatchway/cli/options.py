@@ -1,0 +1,104 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hatchway.core.errors import ConfigError
+from hatchway.core.limits import Limits
+from hatchway.policy.document import LIMIT_KEYS, unsupported_reason
+from hatchway.policy.grammar import parse_capability
+
+if TYPE_CHECKING:
+    from hatchway.compose import Application
+    from hatchway.core.capability import Capability
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="CAPABILITY[=SCOPE]",
+        help="Grant a capability, for example clock or env=LANG. May be repeated.",
+    ),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The tool's name in the policy.")]
+CapabilityText = Annotated[
+    str,
+    typer.Argument(
+        metavar="CAPABILITY", help="For example clock, random, env=LANG or env=MODE=fast."
+    ),
+]
+
+
+class Chosen:
+    """What the options before the command say."""
+
+    config: Path | None = None
+
+
+def application(context: typer.Context) -> Application:
+    """The application of this command, with a word about policies that are not in force."""
+    from hatchway.cli.output import warn
+    from hatchway.compose import open_application
+    from hatchway.runtime.project import untrusted
+
+    chosen = context.find_object(Chosen)
+    opened = open_application(config=None if chosen is None else chosen.config)
+    for project in opened.found.passed_over:
+        error = untrusted(project)
+        warn(f"{error.message}, so it is not in force ({error.hint})")
+    return opened
+
+
+def grantable(texts: list[str] | None) -> list[Capability]:
+    """The capabilities of `--allow`, each of which this version can grant.
+
+    Raises:
+        ConfigError: One is misspelt, or cannot be granted yet.
+    """
+    return [grantable_capability(text) for text in texts or []]
+
+
+def grantable_capability(text: str) -> Capability:
+    """One capability that this version can grant.
+
+    Raises:
+        ConfigError: It is misspelt, or cannot be granted yet.
+    """
+    capability = parse_capability(text, side="allowed", base=str(Path.cwd()))
+    if reason := unsupported_reason(capability):
+        message = f"{text!r}: {reason}"
+        raise ConfigError(message, code="config.unsupported")
+    return capability
+
+
+def limits(texts: list[str] | None) -> Limits:
+    """The limits of `--limit KEY=VALUE`, the others as they are by default.
+
+    Raises:
+        ConfigError: A key is unknown, or a value lacks its unit or is out of range.
+    """
+    values: dict[str, object] = {}
+    for text in texts or []:
+        key, _, value = text.partition("=")
+        spec = LIMIT_KEYS.get(key)
+        if spec is None:
+            message = f"unknown limit {key!r}"
+            hint = f"known are {', '.join(LIMIT_KEYS)}"
+            raise ConfigError(message, code="config.unknown_key", hint=hint)
+        try:
+            parsed = spec.parse(int(value) if value.isdigit() else value)
+        except ValueError as error:
+            raise ConfigError(f"--limit {text!r}: {error}") from error
+        if not spec.smallest <= parsed <= spec.largest:
+            message = f"--limit {text!r}: {key} lies between {spec.spelled}"
+            raise ConfigError(message)
+        if spec.attribute == "scratch_bytes" and parsed:
+            message = "this version of Hatchway has no scratch space for calls yet"
+            raise ConfigError(message, code="config.unsupported")
+        values[spec.attribute] = parsed
+    return Limits(**values)  # type: ignore[arg-type]  # every value was parsed by its own rule

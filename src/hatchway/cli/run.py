@@ -1,0 +1,108 @@
+"""`hatchway run`: run a file once, recording nothing but its events."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hatchway.cli.call import OPERATOR, report, say_denials
+from hatchway.cli.options import Allow, Json, application, grantable, limits
+from hatchway.cli.output import complain, print_json, say, write_bytes
+from hatchway.core.call import Outcome, ToolCall
+from hatchway.core.errors import CallError, InvalidArgumentsError, UnknownToolError
+from hatchway.runtime.arguments import MAX_TEXT_BYTES, parse_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.tool import Tool
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="The .wasm file to run.")]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- ARGV…]",
+        help="The program's command line; for a function of a component, its JSON arguments.",
+    ),
+]
+Function = Annotated[
+    str | None,
+    typer.Option("--function", "-f", metavar="NAME", help="Call this function of a component."),
+]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="KEY=VALUE",
+        help="Change a limit, for example fuel=1000000, deadline=2s or memory=128MiB.",
+    ),
+]
+
+
+def run_file(
+    context: typer.Context,
+    file: File,
+    words: Words = None,
+    function: Function = None,
+    allow: Allow = None,
+    limit: LimitOption = None,
+    json: Json = False,
+) -> int:
+    """Run a WebAssembly file once, with what --allow grants and nothing else."""
+    opened = application(context)
+    granted, bounds = grantable(allow), limits(limit)
+    runtime, tools = opened.one_off(file, granted, bounds)
+    try:
+        tool = _chosen(tools, function)
+        arguments = _arguments(tool, words or [])
+        request = ToolCall(
+            call_id=runtime.new_call_id(), principal=OPERATOR, tool=tool.name, arguments=arguments
+        )
+        outcome = runtime.call(request)
+    except CallError as error:
+        if json:
+            print_json(Outcome(is_error=True, error=error).to_json())
+        raise
+    if json or tool.function is not None:
+        return report(outcome, json=json)
+    return _pass_on(outcome)
+
+
+def _chosen(tools: Mapping[str, Tool], function: str | None) -> Tool:
+    names = {tool.function.name: tool for tool in tools.values() if tool.function is not None}
+    if function is None and len(tools) == 1:
+        return next(iter(tools.values()))
+    if function in names:
+        return names[function]
+    known = ", ".join(names) or "none; it is a command"
+    message = (
+        "the component exports several functions"
+        if function is None
+        else (f"there is no function {function!r}")
+    )
+    raise UnknownToolError(message, hint=f"--function NAME; known: {known}")
+
+
+def _arguments(tool: Tool, words: list[str]) -> dict[str, Any]:
+    if tool.function is None:
+        stdin = b"" if sys.stdin.isatty() else sys.stdin.buffer.read(MAX_TEXT_BYTES)
+        return {"args": words, "stdin": base64.b64encode(stdin).decode("ascii")}
+    if len(words) > 1:
+        message = "a function takes one JSON object"
+        raise InvalidArgumentsError(message, hint="hatchway run FILE -- '{\"name\": 1}'")
+    return parse_arguments(words[0] if words else "{}")
+
+
+def _pass_on(outcome: Outcome) -> int:
+    """A program's own output, byte for byte."""
+    write_bytes(outcome.stdout)
+    if outcome.stderr:
+        say(outcome.stderr.decode("utf-8", "replace").rstrip("\n"))
+    say_denials(outcome.denials)
+    if outcome.error is not None:
+        complain(outcome.error)
+        return outcome.error.exit_status
+    return 0

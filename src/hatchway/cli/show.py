@@ -1,0 +1,95 @@
+"""`hatchway show`: everything that is known about one tool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hatchway.cli.list import entry
+from hatchway.cli.options import Json, Name, application
+from hatchway.cli.output import print_json, print_line
+from hatchway.cli.remove import require_tool
+from hatchway.core.untrusted import printable
+from hatchway.policy.units import spell_seconds
+from hatchway.runtime.effects import annotations_of
+
+if TYPE_CHECKING:
+    from hatchway.runtime.catalog import Catalog
+
+
+def show(context: typer.Context, name: Name, json: Json = False) -> None:
+    """Show a tool: its digest, grants, limits, host functions and schemas."""
+    opened = application(context)
+    catalog = opened.catalog()
+    require_tool(dict(catalog.policy.tools), name)
+    report = _report(catalog, name)
+    if json:
+        print_json(report)
+        return
+    for key in ("name", "state", "kind", "digest", "source"):
+        print_line(f"{key:<10} {printable(str(report[key] or '-'), limit=500)}")
+    print_line(f"{'grants':<10} {', '.join(report['grants']) or 'nothing'}")
+    limits = ", ".join(f"{key} {value}" for key, value in report["limits"].items())
+    print_line(f"{'limits':<10} {limits}")
+    for tool in report["functions"]:
+        print_line(f"tool       {tool['name']}: {printable(tool['description'], limit=300)}")
+        for want in tool["requires"]:
+            print_line(f"  requires {want['capability']} ({printable(want['reason'])})")
+    for function in report["imports"]:
+        print_line(f"imports    {printable(function)}")
+    for item in report["quarantined"]:
+        print_line(f"left out   {item['name']}: {item['reason']}")
+
+
+def _report(catalog: Catalog, owner: str) -> dict[str, Any]:
+    policy, locked = catalog.policy.tools[owner], catalog.lock.tools.get(owner)
+    limits = policy.limits
+    return {
+        **entry(catalog, owner),
+        "source": policy.source,
+        "size": None if locked is None else locked.size,
+        "limits": {
+            "fuel": limits.fuel,
+            "deadline": spell_seconds(limits.deadline_seconds),
+            "memory_bytes": limits.memory_bytes,
+            "output_bytes": limits.output_bytes,
+            "table_elements": limits.table_elements,
+            "instances": limits.instances,
+            "host_calls": limits.host_calls,
+        },
+        "imports": [] if locked is None else list(locked.imports),
+        "functions": [
+            _function(catalog, name)
+            for name, item in catalog.entries.items()
+            if item.tool.owner == owner
+        ],
+        "quarantined": [
+            {"name": item.name, "code": item.error.code, "reason": item.error.message}
+            for item in catalog.quarantined
+            if item.owner == owner
+        ],
+    }
+
+
+def _function(catalog: Catalog, name: str) -> dict[str, Any]:
+    tool = catalog.entries[name].tool
+    manifest = tool.manifest
+    shown = annotations_of(catalog.policy.tools[tool.owner].allow, manifest.annotations)
+    return {
+        "name": name,
+        "purpose": manifest.purpose,
+        "description": manifest.description,
+        "input_schema": tool.input_schema,
+        "output_schema": tool.output_schema,
+        "annotations": {
+            "readOnlyHint": shown.read_only,
+            "destructiveHint": shown.destructive,
+            "idempotentHint": shown.idempotent,
+            "openWorldHint": shown.open_world,
+        },
+        "requires": [
+            {"capability": str(want.capability), "reason": want.reason}
+            for want in manifest.requires
+        ],
+    }

@@ -1,0 +1,259 @@
+"""The composition root: builds the objects and hands them to each other."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hatchway
+from hatchway.audit.outline import MAX_ARTIFACT_BYTES, outline
+from hatchway.core.capability import EnvironmentVariable
+from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.core.events import Event, Severity
+from hatchway.core.untrusted import printable
+from hatchway.engine.cache import CompiledCache
+from hatchway.engine.sandbox import EngineSandbox
+from hatchway.policy.document import Policy, ToolPolicy
+from hatchway.registry.source import read_source
+from hatchway.registry.store import ArtifactStore, digest_of
+from hatchway.runtime.admission import Admission, require_hostable
+from hatchway.runtime.catalog import Catalog, build_catalog, catalog_of
+from hatchway.runtime.project import Found, Project, find_project
+from hatchway.runtime.recording import now_ms
+from hatchway.runtime.runtime import Runtime
+from hatchway.runtime.settings import Directories, directories
+from hatchway.runtime.toolset import binary_safe, tools_of
+from hatchway.telemetry.log import EventLog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.capability import Capability
+    from hatchway.core.events import EventName
+    from hatchway.core.limits import Limits
+    from hatchway.core.tool import Tool
+    from hatchway.engine.settings import EngineSettings
+    from hatchway.runtime.admission import Admitted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """Everything one process of Hatchway works with. Parts are built when first needed.
+
+    Attributes:
+        directories: Where Hatchway keeps its own files.
+        found: The policy in force, and those that were passed over.
+        engine_settings: How guests are run; None for the defaults.
+    """
+
+    directories: Directories
+    found: Found
+    engine_settings: EngineSettings | None = None
+
+    @property
+    def project(self) -> Project:
+        """The policy in force."""
+        return self.found.project
+
+    @cached_property
+    def events(self) -> EventLog:
+        """The event log."""
+        return EventLog(self.directories.events, version=hatchway.__version__)
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        """The artifacts on this machine."""
+        return ArtifactStore(self.directories.artifacts)
+
+    @cached_property
+    def sandbox(self) -> EngineSandbox:
+        """The engine."""
+        cache = CompiledCache(self.directories.compiled, self.directories.compiled_key)
+        return EngineSandbox(artifacts=self.store.get, cache=cache, settings=self.engine_settings)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """The slow path."""
+        return Admission(self.store, self.sandbox)
+
+    def policy(self) -> Policy:
+        """The policy in force, with the host's values of the variables it inherits.
+
+        Raises:
+            ConfigError: It is not in force, or cannot be read.
+        """
+        self.project.require_in_force()
+        return with_host_environment(self.project.policy())
+
+    def catalog(self) -> Catalog:
+        """Everything that can be called under the policy in force.
+
+        In the user's own configuration, a tool that the policy names and that was never
+        admitted is admitted now: writing it there is the approval.
+        """
+        policy = self.policy()
+        if self.project.is_own:
+            self._admit_new(policy)
+        return build_catalog(policy, self.project.lock(), self.sandbox.surface)
+
+    def runtime(self) -> Runtime:
+        """A runtime over the catalog as it is now."""
+        catalog = self.catalog()
+        for item in catalog.quarantined:
+            self.record(
+                "tool.quarantined",
+                Severity.MEDIUM,
+                item.error.message,
+                tool=item.name,
+                code=item.error.code,
+            )
+        return Runtime(catalog, self.sandbox, self.events)
+
+    def one_off(
+        self, file: str, allow: list[Capability], limits: Limits
+    ) -> tuple[Runtime, Mapping[str, Tool]]:
+        """A runtime for one file that is admitted nowhere, and the tools it offers.
+
+        Raises:
+            HatchwayError: The file cannot be a tool.
+        """
+        artifact = read_source(file, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
+        digest = digest_of(artifact)
+        require_hostable(outline(artifact))
+        surface = self.sandbox.prepare(artifact, digest)
+        owner = "run"
+        toolset = tools_of(owner, digest, surface, None)
+        policy = with_host_environment(
+            Policy(
+                tools={
+                    owner: ToolPolicy(name=owner, source=file, allow=tuple(allow), limits=limits)
+                },
+                file="the command line",
+            )
+        )
+        tools = {tool.name: binary_safe(tool) for tool in toolset.tools}
+        return Runtime(catalog_of(policy, tools), self.sandbox, self.events), tools
+
+    def _admit_new(self, policy: Policy) -> None:
+        locked = self.project.lock().tools
+        for name, entry in policy.tools.items():
+            if name not in locked:
+                try:
+                    self.admit(name, entry.source, [])
+                except HatchwayError as error:
+                    # The catalog will say that it is not admitted; this says why.
+                    self.record(
+                        "tool.refused", Severity.MEDIUM, error.message, tool=name, code=error.code
+                    )
+
+    def admit(self, name: str, source: str, allow: list[str]) -> Admitted:
+        """Admit an artifact, and write it into policy and lock.
+
+        Raises:
+            HatchwayError: It is refused, or the files cannot be written.
+        """
+        admitted = self.examine(name, source)
+        self.keep(admitted, allow)
+        return admitted
+
+    def examine(self, name: str, source: str) -> Admitted:
+        """Admit an artifact without writing anything into policy or lock.
+
+        Raises:
+            HatchwayError: It is refused; the refusal is on record.
+        """
+        try:
+            return self.admission.admit(name, source, base=self.project.base)
+        except HatchwayError as error:
+            self.record("tool.refused", Severity.MEDIUM, error.message, tool=name, code=error.code)
+            raise
+
+    def keep(self, admitted: Admitted, allow: list[str]) -> None:
+        """Write an admitted artifact into policy and lock.
+
+        Raises:
+            ConfigError: The files cannot be written.
+        """
+        with self.project.editing() as edit:
+            edit.set_tool(admitted.name, admitted.lock.source, allow)
+            edit.pin(admitted.name, admitted.lock)
+        self.record(
+            "tool.admitted",
+            Severity.INFORMATIONAL,
+            f"{admitted.name} was admitted",
+            tool=admitted.name,
+            digest=admitted.lock.digest,
+        )
+
+    def record(
+        self,
+        name: EventName,
+        severity: Severity,
+        message: str,
+        *,
+        tool: str | None = None,
+        digest: str | None = None,
+        code: str | None = None,
+        capability: str | None = None,
+    ) -> None:
+        """Put something other than a call on record."""
+        self.events.emit(
+            Event(
+                name=name,
+                time_ms=now_ms(),
+                severity=severity,
+                message=printable(message, limit=500),
+                tool=tool,
+                digest=digest,
+                code=code,
+                capability=capability,
+            )
+        )
+
+
+def open_application(
+    *,
+    config: Path | None = None,
+    start: Path | None = None,
+    own: Directories | None = None,
+    engine_settings: EngineSettings | None = None,
+) -> Application:
+    """The application as it is found from a working directory.
+
+    Args:
+        config: A policy named on the command line.
+        start: The working directory.
+        own: Hatchway's own directories; by default those of the environment.
+        engine_settings: How guests are run.
+
+    Raises:
+        ConfigError: There is no such policy, or no home for our own files.
+    """
+    own = own or directories()
+    try:
+        start = start or Path.cwd()
+    except FileNotFoundError as error:
+        message = "the working directory does not exist any more"
+        raise ConfigError(message, code="config.unreadable") from error
+    return Application(
+        directories=own,
+        found=find_project(start, own, config=config),
+        engine_settings=engine_settings,
+    )
+
+
+def with_host_environment(policy: Policy) -> Policy:
+    """`policy` with the host's values of the variables it inherits, and no others."""
+    wanted = {
+        capability.variable
+        for entry in policy.tools.values()
+        for capability in entry.allow
+        if isinstance(capability, EnvironmentVariable) and capability.value is None
+    }
+    return replace(
+        policy,
+        host_environment={name: os.environ[name] for name in wanted if name in os.environ},
+    )

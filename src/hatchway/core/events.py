@@ -1,0 +1,285 @@
+"""Security events: what happened, to whom, why, in OCSF's words.
+
+One `Event` becomes one JSON object a line. The classes and required fields are those of
+the Open Cybersecurity Schema Framework 1.8.0; what OCSF has no field for stands under
+`unmapped.hatchway`. `SCHEMA` describes the whole record and every event the tests see is
+checked against it.
+
+Events never hold arguments, results or secrets; a digest of the arguments at most. Text
+that a guest chose must be escaped and bounded before it gets here.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+
+from hatchway.core.call import NOTHING_GATED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.call import Gated, Principal, Usage
+
+OCSF_VERSION = "1.8.0"
+SCHEMA_VERSION = 1
+"""Of our own fields. Raised when one changes its meaning or goes away."""
+
+EventName: TypeAlias = Literal[
+    "call.completed",
+    "call.failed",
+    "call.refused",
+    "capability.denied",
+    "tool.admitted",
+    "tool.refused",
+    "tool.quarantined",
+    "tool.removed",
+    "policy.changed",
+    "policy.trusted",
+    "server.started",
+    "server.stopped",
+    "server.degraded",
+]
+
+TERMINAL_EVENTS: frozenset[EventName] = frozenset(("call.completed", "call.failed", "call.refused"))
+"""Every call leaves exactly one of these."""
+
+
+class Severity(IntEnum):
+    """OCSF's `severity_id`."""
+
+    INFORMATIONAL = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+    CRITICAL = 5
+
+
+class Event(NamedTuple):
+    """One thing worth knowing later. A tuple, because every call makes one.
+
+    Attributes:
+        time_ms: Unix time in milliseconds.
+        message: One line for people.
+        code: The stable code of an error or denial.
+        capability: The capability's name, for denials and policy changes.
+        attempted: What a denied guest asked for.
+        function: The host function it asked through.
+        arguments_digest: SHA-256 of the canonical JSON of the arguments.
+        denials: How many denials the call had, listed or not.
+        frames: Where a trapped guest stood.
+        policy_stale: An edit of the policy could not be read; the last good one applies.
+        details: Further facts, JSON-ready.
+    """
+
+    name: EventName
+    time_ms: int
+    severity: Severity
+    message: str
+    principal: Principal | None = None
+    call_id: str | None = None
+    tool: str | None = None
+    digest: str | None = None
+    code: str | None = None
+    capability: str | None = None
+    attempted: str | None = None
+    function: str | None = None
+    arguments_digest: str | None = None
+    usage: Usage | None = None
+    gated: Gated | None = None
+    denials: int = 0
+    frames: tuple[str, ...] = ()
+    policy_stale: bool = False
+    details: Mapping[str, Any] = MappingProxyType({})
+
+
+def to_ocsf(event: Event, *, version: str) -> dict[str, Any]:
+    """The OCSF record of `event`, as written by Hatchway `version`."""
+    category, activity, own = _classified(event)
+    class_uid = own.pop("class_uid")
+    principal = event.principal
+    record: dict[str, Any] = {
+        "class_uid": class_uid,
+        "category_uid": category,
+        "activity_id": activity,
+        "type_uid": class_uid * 100 + activity,
+        "time": event.time_ms,
+        "severity_id": int(event.severity),
+        "message": event.message,
+        "metadata": {
+            "version": OCSF_VERSION,
+            "product": {"name": "Hatchway", "vendor_name": "Hatchway", "version": version},
+        },
+        **own,
+    }
+    if principal is not None:
+        record["actor"] = {
+            "user": {"uid": principal.subject, "org": {"uid": principal.tenant}},
+            "app_name": principal.door,
+        }
+    record["unmapped"] = {"hatchway": _own_fields(event)}
+    return record
+
+
+def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:
+    """OCSF category, activity and the fields that the event's class requires."""
+    match event.name:
+        case "capability.denied":
+            return _denial(event)
+        case "tool.admitted" | "tool.removed" | "tool.refused" | "tool.quarantined":
+            activity = {"tool.admitted": 1, "tool.removed": 4}.get(event.name, 99)
+            return 3, activity, {"class_uid": 3004, "entity": _entity(event, "tool")}
+        case "policy.changed" | "policy.trusted":
+            return 3, 3, {"class_uid": 3004, "entity": _entity(event, "policy")}
+        case "server.started" | "server.stopped" | "server.degraded":
+            activity = {"server.started": 3, "server.stopped": 4}.get(event.name, 99)
+            return 6, activity, {"class_uid": 6002, "app": {"name": "hatchway serve"}}
+        case _:
+            # 99 is OCSF's "other": calling a tool is none of create, read, update, delete.
+            succeeded = event.name == "call.completed"
+            return 6, 99, {**_api(event), "status_id": 1 if succeeded else 2}
+
+
+def _denial(event: Event) -> tuple[int, int, dict[str, Any]]:
+    # action 2 is "denied" and disposition 2 "blocked" in the security_control profile.
+    blocked: dict[str, Any] = {"action_id": 2, "disposition_id": 2, "status_id": 2}
+    attempted = event.attempted or ""
+    if (event.capability or "").startswith("fs."):
+        named = {"name": attempted.rsplit("/", 1)[-1] or "/", "path": attempted, "type_id": 0}
+        where = {"type_id": 99, "type": "sandbox", "name": event.tool or ""}
+        # 14 is "open", 3 is "update".
+        activity = 14 if event.capability == "fs.read" else 3
+        return 1, activity, {"class_uid": 1001, "file": named, "device": where, **blocked}
+    if (event.capability or "").startswith("net."):
+        # 5 is "refuse".
+        return 4, 5, {"class_uid": 4001, "dst_endpoint": {"name": attempted}, **blocked}
+    return 6, 99, {**_api(event), **blocked}
+
+
+def _api(event: Event) -> dict[str, Any]:
+    door = "unknown" if event.principal is None else event.principal.door
+    return {
+        "class_uid": 6003,
+        "api": {"operation": "tools/call", "service": {"name": event.tool or ""}},
+        "src_endpoint": {"name": door},
+    }
+
+
+def _entity(event: Event, kind: str) -> dict[str, Any]:
+    return {"name": event.tool or "hatchway.toml", "type": kind}
+
+
+def _own_fields(event: Event) -> dict[str, Any]:
+    own: dict[str, Any] = {"event": event.name, "schema": SCHEMA_VERSION}
+    if event.principal is not None:
+        own["tenant"] = event.principal.tenant
+        own["subject"] = event.principal.subject
+    texts = zip(_OPTIONAL_TEXT, event[_TEXT_AT:_TEXT_END], strict=True)
+    own |= {name: text for name, text in texts if text is not None}
+    if event.usage is not None:
+        own["usage"] = event.usage._asdict()
+    if event.gated is not None and event.gated != NOTHING_GATED:
+        gated = event.gated
+        own["gated"] = {"clock": gated.clock, "random": gated.random, "env": gated.env}
+    if event.denials:
+        own["denials"] = event.denials
+    if event.frames:
+        own["frames"] = list(event.frames)
+    if event.policy_stale:
+        own["policy_stale"] = True
+    if event.details:
+        own["details"] = dict(event.details)
+    return own
+
+
+_OPTIONAL_TEXT = (
+    "call_id",
+    "tool",
+    "digest",
+    "code",
+    "capability",
+    "attempted",
+    "function",
+    "arguments_digest",
+)
+
+_TEXT_AT = Event._fields.index(_OPTIONAL_TEXT[0])
+_TEXT_END = _TEXT_AT + len(_OPTIONAL_TEXT)
+assert Event._fields[_TEXT_AT:_TEXT_END] == _OPTIONAL_TEXT
+
+_TEXT = {"type": "string", "maxLength": 4096}
+_COUNT = {"type": "integer", "minimum": 0}
+_MEASURED = {"type": ["integer", "null"], "minimum": 0}
+
+
+def _closed(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Hatchway event",
+    "type": "object",
+    "required": [
+        "class_uid",
+        "category_uid",
+        "activity_id",
+        "type_uid",
+        "time",
+        "severity_id",
+        "message",
+        "metadata",
+        "unmapped",
+    ],
+    "properties": {
+        "class_uid": {"enum": [1001, 3004, 4001, 6002, 6003]},
+        "category_uid": {"enum": [1, 3, 4, 6]},
+        "activity_id": _COUNT,
+        "type_uid": _COUNT,
+        "time": _COUNT,
+        "severity_id": {"enum": [int(severity) for severity in Severity]},
+        "message": {**_TEXT, "pattern": r"^[^\x00-\x1f\x7f]*$"},
+        "unmapped": _closed(
+            {
+                "hatchway": _closed(
+                    {
+                        "event": {"enum": list(get_args(EventName))},
+                        "schema": {"const": SCHEMA_VERSION},
+                        "tenant": _TEXT,
+                        "subject": _TEXT,
+                        **dict.fromkeys(_OPTIONAL_TEXT, _TEXT),
+                        "digest": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+                        "arguments_digest": {
+                            "type": "string",
+                            "pattern": "^sha256:[0-9a-f]{64}$",
+                        },
+                        "code": {"type": "string", "pattern": r"^[a-z_]+(\.[a-z_]+)*$"},
+                        "usage": _closed(
+                            dict.fromkeys(
+                                ("wall_us", "fuel", "memory_bytes", "output_bytes"), _MEASURED
+                            ),
+                            ("wall_us", "fuel", "memory_bytes", "output_bytes"),
+                        ),
+                        "gated": _closed(
+                            dict.fromkeys(("clock", "random", "env"), _COUNT),
+                            ("clock", "random", "env"),
+                        ),
+                        "denials": _COUNT,
+                        "frames": {"type": "array", "items": _TEXT, "maxItems": 16},
+                        "policy_stale": {"const": True},
+                        "details": {"type": "object"},
+                    },
+                    ("event", "schema"),
+                )
+            },
+            ("hatchway",),
+        ),
+    },
+}
+"""JSON Schema of every line Hatchway writes to its event log."""

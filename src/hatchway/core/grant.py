@@ -1,0 +1,37 @@
+"""Exactly what one call may touch and use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatchway.core.capability import Clock, RandomSource
+
+if TYPE_CHECKING:
+    from hatchway.core.capability import Capability
+    from hatchway.core.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The power and the limits of one call. Only `policy.decide` makes one.
+
+    Attributes:
+        capabilities: What was granted, as policy spells it.
+        environment: The variables the guest sees, with their values.
+        limits: What the call may consume.
+    """
+
+    capabilities: tuple[Capability, ...]
+    environment: tuple[tuple[str, str], ...]
+    limits: Limits
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the guest sees real time."""
+        return any(isinstance(capability, Clock) for capability in self.capabilities)
+
+    @property
+    def has_random(self) -> bool:
+        """Whether the guest draws unpredictable bytes."""
+        return any(isinstance(capability, RandomSource) for capability in self.capabilities)

@@ -1,0 +1,109 @@
+"""What an author says a tool is for and wants. A claim, never a permission."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.capability import Capability
+
+Abi: TypeAlias = Literal["json", "argv"]
+ContentType: TypeAlias = Literal["text", "json", "image", "audio"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """A capability the author asks for, and why."""
+
+    capability: Capability
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One element of a command line.
+
+    Attributes:
+        template: Literal text and `{parameter}` places.
+        when: A boolean parameter; the element is left out unless it is true. None means
+            that the element is left out only when a parameter it names is absent.
+    """
+
+    template: str
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultMapping:
+    """How stdout becomes MCP content.
+
+    Attributes:
+        kind: `text` and `json` are decoded as UTF-8; `image` and `audio` are passed on as
+            they are.
+        media_type: For image and audio only.
+    """
+
+    kind: ContentType
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotations:
+    """What the author says about a tool's effects.
+
+    The host computes the annotations a client sees from the grants; a claim can only make
+    them more cautious.
+    """
+
+    title: str | None = None
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    open_world: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolManifest:
+    """One tool of a manifest.
+
+    Attributes:
+        name: The function this describes; for commands, the name after the tool's own.
+        purpose: What the tool is for, in one sentence.
+        description: What the model is told.
+        abi: None for components, whose functions are called by type.
+        input: JSON Schema of the arguments; None for components.
+        output: JSON Schema of a JSON result; None when nothing is promised.
+        argv: The command line after the program's name.
+        stdin: A template, or None for an empty stdin (`argv`) or the arguments (`json`).
+        result: How stdout becomes content.
+    """
+
+    name: str | None
+    purpose: str = ""
+    description: str = ""
+    abi: Abi | None = None
+    input: Mapping[str, Any] | None = None
+    output: Mapping[str, Any] | None = None
+    argv: tuple[Argument, ...] = ()
+    stdin: str | None = None
+    result: ResultMapping = field(default_factory=lambda: ResultMapping(kind="text"))
+    annotations: Annotations = field(default_factory=Annotations)
+    requires: tuple[Want, ...] = ()
+    optional: tuple[Want, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The whole of one artifact's manifest.
+
+    Attributes:
+        source: The document as parsed JSON values; what the lockfile pins.
+    """
+
+    name: str | None
+    version: str | None
+    tools: tuple[ToolManifest, ...]
+    source: Mapping[str, Any]

@@ -1,0 +1,77 @@
+"""The seam between the path of a call and whatever runs guests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.call import Cancellation, Execution
+    from hatchway.core.grant import Grant
+    from hatchway.core.surface import Surface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandInvocation:
+    """Run a WASI program from its start.
+
+    Attributes:
+        arguments: The command line, the program's name first.
+        stdin: All it can read.
+    """
+
+    arguments: tuple[bytes, ...]
+    stdin: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionInvocation:
+    """Call one exported function of a component.
+
+    Attributes:
+        function: Its `qualified_name`.
+        arguments: JSON values by parameter name.
+    """
+
+    function: str
+    arguments: Mapping[str, Any]
+
+
+Invocation: TypeAlias = CommandInvocation | FunctionInvocation
+
+
+class Sandbox(Protocol):
+    """Runs guests. Every run is a fresh instance that starts with nothing."""
+
+    def prepare(self, artifact: bytes, digest: str) -> Surface:
+        """Compile `artifact` unless that was done before, and describe it.
+
+        Raises:
+            AdmissionError: It is not valid, needs a host nobody here provides, or takes
+                too much to compile.
+        """
+        ...
+
+    def surface(self, digest: str) -> Surface:
+        """The description of an artifact that was prepared once.
+
+        Raises:
+            HatchwayError: It is not known any more, and cannot be prepared again.
+        """
+        ...
+
+    def run(
+        self,
+        digest: str,
+        invocation: Invocation,
+        grant: Grant,
+        cancellation: Cancellation | None = None,
+    ) -> Execution:
+        """Run a prepared artifact once.
+
+        Raises:
+            InvalidArgumentsError: An argument does not fit the function's type.
+        """
+        ...

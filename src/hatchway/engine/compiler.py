@@ -1,0 +1,70 @@
+"""The child process that compiles one artifact, and may die of it.
+
+Started by `compiling` with an empty environment, no standard input and hard limits. It
+reads the artifact from one descriptor and writes compiled code and a description to two
+others. Whatever it says about itself is only as good as its exit status: 0 for done, 3 for
+an artifact it refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+
+REFUSED = 3
+MAX_CODE_BYTES = 1 << 30
+
+
+def main(arguments: list[str]) -> int:
+    """Compile according to `arguments`: the three descriptors, then the limits."""
+    source, code, meta, cpu_seconds, memory_bytes = (int(argument) for argument in arguments)
+    _limit(cpu_seconds, memory_bytes)
+    with os.fdopen(source, "rb") as stream:
+        artifact = stream.read()
+    try:
+        compiled, surface = _compile(artifact)
+    except Exception as error:  # noqa: BLE001 - becomes the refusal, whatever it was
+        _write(meta, json.dumps({"error": str(error)[-4000:]}).encode())
+        return REFUSED
+    _write(code, compiled)
+    _write(meta, json.dumps({"surface": surface}).encode())
+    return 0
+
+
+def _limit(cpu_seconds: int, memory_bytes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_CODE_BYTES, MAX_CODE_BYTES))
+
+
+def _compile(artifact: bytes) -> tuple[bytes, dict[str, object]]:
+    # After the limits, so that loading the library is already under them.
+    import wasmtime
+    from wasmtime import component as wit
+
+    from hatchway.engine.describe import describe_component, describe_module
+    from hatchway.engine.settings import EngineSettings, base_config
+
+    # Anything else would be read as text by the constructors below.
+    if artifact[:4] != b"\0asm":
+        message = "not a WebAssembly binary"
+        raise ValueError(message)
+    engine = wasmtime.Engine(base_config(EngineSettings()))
+    if artifact[4:8] == b"\1\0\0\0":
+        module = wasmtime.Module(engine, artifact)
+        return bytes(module.serialize()), describe_module(module).to_json()
+    component = wit.Component(engine, artifact)
+    return bytes(component.serialize()), describe_component(engine, component).to_json()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,322 @@
+"""What one call can see of the world, and what it has used of it.
+
+A `Guest` is made for a run and thrown away with it. The host functions of `preview1` and
+`preview2/` change nothing else, so two calls can have nothing in common. It holds no
+wasmtime value except the address of the memory it is writing to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from hatchway.core.call import MAX_LISTED_DENIALS, NOTHING_GATED, Denial, Gated
+from hatchway.core.errors import (
+    CallCancelledError,
+    CallError,
+    DeadlineExceededError,
+    HostCallsExceededError,
+    OutputTooLargeError,
+)
+from hatchway.core.untrusted import printable
+from hatchway.engine import capi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.call import Cancellation
+    from hatchway.core.grant import Grant
+    from hatchway.engine.preview1 import Memory
+
+VIRTUAL_START_NS = 946_684_800 * 10**9
+"""2000-01-01T00:00:00Z: the time of day of a guest without a clock."""
+VIRTUAL_STEP_NS = 10**6
+"""How far that time advances at every reading."""
+
+RANDOM_BLOCK_BYTES = 1 << 16
+RANDOM_CHUNK_BYTES = 1 << 16
+"""Bytes drawn between two looks at the deadline."""
+
+_NAP_SECONDS = 0.05
+"""How long a sleeping guest goes without looking whether it was cancelled."""
+
+_MAX_ATTEMPT = 1024
+
+
+class Stopped(Exception):  # noqa: N818 - control flow, not an error
+    """The host ends the guest; `Guest.stop` says why, or `Guest.exit_code` that it exited."""
+
+
+@lru_cache(maxsize=16)
+def _constant_block(index: int) -> bytes:
+    seed = b"hatchway: not random, the same in every call" + index.to_bytes(8, "little")
+    return hashlib.shake_256(seed).digest(RANDOM_BLOCK_BYTES)
+
+
+class Guest:
+    """The world of one run.
+
+    Attributes:
+        stop: Why the host ended the run, or None. The only word on that which counts.
+        exit_code: The status a command ended itself with, or None.
+        failure: An exception of our own that must not cross into wasmtime.
+        host_calls_left: Counted down by every callback, before it does anything else.
+        scratch: Room for the small C structures of one run; see `capi.Scratch`.
+        spelling: How the artifact's imports spell the host's functions, with its versions.
+        memory: A core module's linear memory, once a host call has found it.
+    """
+
+    __slots__ = (
+        "_cancellation",
+        "_denials",
+        "_gated_clock",
+        "_gated_env",
+        "_gated_random",
+        "_grant",
+        "_output_left",
+        "_random_at",
+        "_stdin",
+        "_stdin_at",
+        "_virtual_ns",
+        "arguments",
+        "deadline_ns",
+        "environment",
+        "exit_code",
+        "failure",
+        "host_calls_left",
+        "limits",
+        "memory",
+        "open_files",
+        "scratch",
+        "spelling",
+        "started_ns",
+        "stderr",
+        "stdout",
+        "stop",
+        "timers",
+        "unlisted_denials",
+    )
+
+    def __init__(
+        self,
+        arguments: tuple[bytes, ...],
+        stdin: bytes,
+        grant: Grant,
+        cancellation: Cancellation | None,
+    ) -> None:
+        limits = grant.limits
+        self.arguments = arguments
+        self.environment = grant.environment
+        self.limits = limits
+        self._grant = grant
+        self.stdout: list[bytes] = []
+        self.stderr: list[bytes] = []
+        self.stop: CallError | None = None
+        self.exit_code: int | None = None
+        self.failure: BaseException | None = None
+        self.memory: Memory | None = None
+        self.open_files = 0b1111
+        self.scratch = capi.Scratch()
+        self.spelling: Mapping[str, str] = {}
+        self.timers: list[int] = []
+        self.unlisted_denials = 0
+        self._denials: dict[Denial, None] = {}
+        self._stdin = stdin
+        self._stdin_at = 0
+        self._output_left = limits.output_bytes
+        self.host_calls_left = limits.host_calls
+        self._cancellation = cancellation
+        self._gated_clock = self._gated_random = self._gated_env = 0
+        self._virtual_ns = self._random_at = 0
+        self.started_ns = time.monotonic_ns()
+        self.deadline_ns = self.started_ns + int(limits.deadline_seconds * 1e9)
+
+    # Bounds
+
+    def end_for_host_calls(self) -> None:
+        """The guest called into the host once too often.
+
+        Raises:
+            Stopped: Always.
+        """
+        limit = self.limits.host_calls
+        self.end(HostCallsExceededError(f"the guest called the host more than {limit} times"))
+
+    def check_time(self) -> None:
+        """Look whether the run is over.
+
+        Raises:
+            Stopped: It was cancelled, or its deadline has passed.
+        """
+        if self._cancellation is not None and self._cancellation.is_requested:
+            self.end(CallCancelledError("the call was cancelled"))
+        if time.monotonic_ns() >= self.deadline_ns:
+            seconds = self.limits.deadline_seconds
+            self.end(DeadlineExceededError(f"the guest did not finish within {seconds:g} s"))
+
+    def end(self, reason: CallError) -> None:
+        """End the run because of `reason`, unless it already ends for another.
+
+        Raises:
+            Stopped: Always.
+        """
+        if self.stop is None:
+            self.stop = reason
+        raise Stopped
+
+    def exit(self, code: int) -> None:
+        """The guest exits by itself.
+
+        Raises:
+            Stopped: Always.
+        """
+        self.exit_code = code
+        raise Stopped
+
+    def spend_output(self, count: int) -> None:
+        """`count` more bytes come out of the guest.
+
+        Raises:
+            Stopped: They do not fit any more.
+        """
+        self._output_left -= count
+        if self._output_left < 0:
+            limit = self.limits.output_bytes
+            self.end(OutputTooLargeError(f"the guest wrote or returned more than {limit} bytes"))
+
+    @property
+    def output_bytes(self) -> int:
+        """What came out so far, never more than the limit."""
+        return self.limits.output_bytes - max(self._output_left, 0)
+
+    @property
+    def output_left(self) -> int:
+        """How many bytes may still come out."""
+        return max(self._output_left, 0)
+
+    # Standard streams
+
+    def read_stdin(self, count: int) -> bytes:
+        """The next `count` bytes of stdin, fewer at its end."""
+        at = self._stdin_at
+        data = self._stdin[at : at + count]
+        self._stdin_at = at + len(data)
+        return data
+
+    @property
+    def stdin_left(self) -> int:
+        """Bytes of stdin not yet read."""
+        return len(self._stdin) - self._stdin_at
+
+    # Gated sources
+
+    def wall_ns(self) -> int:
+        """Unix time in nanoseconds: real with the grant, else virtual and counted."""
+        if self._grant.has_clock:
+            return time.time_ns()
+        return VIRTUAL_START_NS + self._read_virtual_clock()
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since the run began: real with the grant, else virtual and counted.
+
+        Never the host's own uptime, which would identify the machine.
+        """
+        if self._grant.has_clock:
+            return time.monotonic_ns() - self.started_ns
+        return self._read_virtual_clock()
+
+    @property
+    def wall_offset_ns(self) -> int:
+        """Wall time at the start of the run, so that wall time can be told from monotonic."""
+        if self._grant.has_clock:
+            return time.time_ns() - time.monotonic_ns() + self.started_ns
+        return VIRTUAL_START_NS
+
+    def peek_monotonic_ns(self) -> int:
+        """The monotonic time without reading it: for waits, which must not count."""
+        if self._grant.has_clock:
+            return time.monotonic_ns() - self.started_ns
+        return self._virtual_ns
+
+    def _read_virtual_clock(self) -> int:
+        self._gated_clock += 1
+        self._virtual_ns += VIRTUAL_STEP_NS
+        return self._virtual_ns
+
+    def random_bytes(self, count: int) -> bytes:
+        """`count` unpredictable bytes with the grant, else the next of a constant stream."""
+        if self._grant.has_random:
+            return os.urandom(count)
+        self._gated_random += 1
+        block, at = divmod(self._random_at, RANDOM_BLOCK_BYTES)
+        self._random_at += count
+        data = _constant_block(block)[at : at + count]
+        while len(data) < count:
+            block += 1
+            data += _constant_block(block)[: count - len(data)]
+        return data
+
+    def read_environment(self) -> tuple[tuple[str, str], ...]:
+        """The granted variables; counted when there are none."""
+        if not self.environment:
+            self._gated_env += 1
+        return self.environment
+
+    # Waiting
+
+    def sleep(self, nanoseconds: int) -> None:
+        """Wait in real time; without a clock the virtual time advances by as much.
+
+        Raises:
+            Stopped: The deadline came first, or the call was cancelled.
+        """
+        wake_ns = time.monotonic_ns() + nanoseconds
+        while True:
+            self.check_time()
+            left_ns = min(wake_ns, self.deadline_ns) - time.monotonic_ns()
+            if left_ns <= 0 and wake_ns <= self.deadline_ns:
+                break
+            time.sleep(min(max(left_ns, 0) / 1e9, _NAP_SECONDS))
+        self._virtual_ns += nanoseconds
+
+    # Denials
+
+    def deny(self, capability: str, attempted: bytes | str, function: str) -> None:
+        """Record that the guest tried what it was not granted."""
+        denial = Denial(
+            capability=capability,
+            attempted=printable(attempted, limit=_MAX_ATTEMPT),
+            function=self.spelling.get(function, function),
+        )
+        if denial in self._denials:
+            return
+        if len(self._denials) < MAX_LISTED_DENIALS:
+            self._denials[denial] = None
+        else:
+            self.unlisted_denials += 1
+
+    @property
+    def denials(self) -> tuple[Denial, ...]:
+        """The distinct denials so far, in order."""
+        return tuple(self._denials)
+
+    @property
+    def gated(self) -> Gated:
+        """How often substitutes were read."""
+        if self._gated_clock or self._gated_random or self._gated_env:
+            return Gated(clock=self._gated_clock, random=self._gated_random, env=self._gated_env)
+        return NOTHING_GATED
+
+
+class Running(threading.local):
+    """The guest that runs on the current thread.
+
+    Host functions are called on the thread that entered wasmtime, so this needs no lock,
+    and a callback cannot find another call's guest.
+    """
+
+    guest: Guest | None = None

@@ -1,0 +1,9 @@
+"""WASI 0.2 for components without file or network grants: default-deny by construction.
+
+Nothing of wasmtime's own WASI is linked. Every function a component can import is one of
+ours, acting on the run's `Guest`; a function we do not know fails when the component is
+linked, before any of it runs. There is therefore no ungated implementation underneath that
+a differently versioned import could reach.
+
+One module per WASI package: `cli`, `io`, `clocks`, `random`, `filesystem`, `sockets`.
+"""

@@ -1,0 +1,295 @@
+"""One engine, and every run a fresh instance in it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import wasmtime
+from wasmtime import component as wit
+
+from hatchway.core.call import Execution, Usage
+from hatchway.core.errors import (
+    AdmissionError,
+    CallCancelledError,
+    DeadlineExceededError,
+    InternalError,
+    OverloadedError,
+)
+from hatchway.core.limits import FOUR_GIBIBYTES
+from hatchway.core.sandbox import CommandInvocation
+from hatchway.core.untrusted import printable
+from hatchway.engine import capi, causes
+from hatchway.engine.cache import CompiledCache, sealed_copy
+from hatchway.engine.compiling import CompileBudget, compile_artifact
+from hatchway.engine.component import ComponentProgram
+from hatchway.engine.guest import Guest, Running, Stopped
+from hatchway.engine.module import CoreProgram
+from hatchway.engine.preview2.linking import DenyingLinker, require_known_wasi
+from hatchway.engine.settings import (
+    MEMORIES_PER_CALL,
+    TABLES_PER_CALL,
+    EngineSettings,
+    new_engine,
+)
+from hatchway.engine.ticker import TICK_SECONDS, Ticker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hatchway.core.call import Cancellation
+    from hatchway.core.grant import Grant
+    from hatchway.core.sandbox import Invocation
+    from hatchway.core.surface import Surface
+    from hatchway.engine.program import Ending, Program
+    from hatchway.engine.ticker import TickerKind
+
+_SLICE_NS = 100_000_000
+"""How long a guest runs before the host looks at the time and the cancellation flag."""
+_TICK_NS = round(TICK_SECONDS * 1e9)
+
+_NO_INPUT = CommandInvocation(arguments=())
+
+
+class EngineSandbox:
+    """Runs guests on wasmtime.
+
+    Args:
+        artifacts: Gives the bytes of an artifact whose compiled code must be built again.
+        cache: Where compiled code is kept; None keeps it in memory only.
+        settings: The engine's configuration.
+        budget: What compiling may cost.
+        ticker: Which source of ticks to use; by default the best there is.
+    """
+
+    def __init__(
+        self,
+        *,
+        artifacts: Callable[[str], bytes],
+        cache: CompiledCache | None = None,
+        settings: EngineSettings | None = None,
+        budget: CompileBudget | None = None,
+        ticker: TickerKind | None = None,
+    ) -> None:
+        self.settings = settings or EngineSettings()
+        self._budget = budget or CompileBudget()
+        self._artifacts = artifacts
+        self._cache = cache
+        self._engine, self.is_pooled = new_engine(self.settings)
+        # A second reference that is never given back: a tick may be on its way at any
+        # time, also while the interpreter shuts down and frees everything else.
+        self._engine_pointer = capi.engine_clone(capi.pointer_of(self._engine))
+        require_known_wasi(self._engine)
+        self._running = Running()
+        self._linker = DenyingLinker(self._engine, self._running)
+        self.ticker = Ticker(self._engine_pointer, kind=ticker)
+        self._programs: dict[str, Program] = {}
+        self._surfaces: dict[str, Surface] = {}
+        self._loading: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._epoch_callback = self._make_epoch_callback()
+        self._epoch_pointer = ctypes.cast(self._epoch_callback, ctypes.c_void_p).value
+
+    @property
+    def wasmtime_version(self) -> str:
+        """The version of the wheel."""
+        return capi.WASMTIME_VERSION
+
+    # Admission
+
+    def prepare(self, artifact: bytes, digest: str) -> Surface:
+        """Compile `artifact` unless that was done before, and describe it.
+
+        Raises:
+            AdmissionError: It is not valid, imports what no host here provides, or takes
+                too much to compile.
+        """
+        self._load(digest, lambda _: artifact)
+        return self._surfaces[digest]
+
+    def surface(self, digest: str) -> Surface:
+        """The description of an artifact that was prepared once, without loading its code.
+
+        Raises:
+            AdmissionError: It must be compiled again, and that fails.
+        """
+        known = self._surfaces.get(digest)
+        if known is None and self._cache is not None:
+            known = self._cache.surface(digest)
+        if known is not None:
+            return known
+        self._load(digest, self._artifacts)
+        return self._surfaces[digest]
+
+    def _load(self, digest: str, artifacts: Callable[[str], bytes]) -> Program:
+        """The linked program of an artifact; only one thread builds it."""
+        with self._lock:
+            building = self._loading.setdefault(digest, threading.Lock())
+        with building:
+            program = self._programs.get(digest)
+            if program is None:
+                program = self._from_cache(digest) or self._compiled(digest, artifacts(digest))
+                self._programs[digest] = program
+            return program
+
+    def _from_cache(self, digest: str) -> Program | None:
+        if self._cache is None:
+            return None
+        with self._cache.code(digest) as entry:
+            return None if entry is None else self._linked(digest, *entry)
+
+    def _compiled(self, digest: str, artifact: bytes) -> Program:
+        compiled = compile_artifact(artifact, self._budget)
+        with compiled.code as code:
+            with sealed_copy(code) as sealed:
+                program = self._linked(digest, compiled.surface, sealed)
+            if self._cache is not None:
+                self._cache.put(digest, compiled.surface, code)
+        return program
+
+    def _linked(self, digest: str, surface: Surface, sealed: int) -> Program:
+        """The program in the sealed file, known to link."""
+        path = f"/dev/fd/{sealed}"
+        program: Program
+        if surface.kind == "module":
+            module = wasmtime.Module.deserialize_file(self._engine, path)
+            program = CoreProgram(self._engine, module, self._running)
+        else:
+            component = wit.Component.deserialize_file(self._engine, path)
+            self._require_linkable(component)
+            program = ComponentProgram(component, surface, self._linker)
+        self._surfaces[digest] = surface
+        return program
+
+    def _require_linkable(self, component: wit.Component) -> None:
+        """Instantiate without fuel: types and imports are checked, and no guest code runs."""
+        store = capi.store_new(self._engine_pointer, None, None)
+        context = capi.store_context(store)
+        instance = capi.ComponentInstance()
+        try:
+            capi.set_fuel(context, 0)
+            capi.store_limiter(store, FOUR_GIBIBYTES, -1, -1, -1, -1)
+            error = capi.component_instantiate(
+                self._linker.pointer,
+                context,
+                capi.pointer_of(component),
+                capi.addressof(instance),
+            )
+        finally:
+            capi.store_delete(store)
+        text = capi.take_error_text(error) if error else ""
+        if error and causes.from_last_line(text).details.get("trap") == "unknown":
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
+            reason = printable(lines[0] if lines else "unknown", limit=300)
+            message = f"the component does not fit this host: {reason}"
+            raise AdmissionError(message, code="admission.missing_host")
+
+    # The path of a call
+
+    def run(
+        self,
+        digest: str,
+        invocation: Invocation,
+        grant: Grant,
+        cancellation: Cancellation | None = None,
+    ) -> Execution:
+        """Run a prepared artifact once, in a store and an instance of its own.
+
+        Raises:
+            InvalidArgumentsError: An argument does not fit the function's type.
+            OverloadedError: As many calls run as may.
+        """
+        program = self._programs.get(digest) or self._load(digest, self._artifacts)
+        command = invocation if isinstance(invocation, CommandInvocation) else _NO_INPUT
+        guest = Guest(command.arguments, command.stdin, grant, cancellation)
+        if os.getpid() != self._process:
+            message = "an engine cannot be used after fork: nothing would stop its guests"
+            raise InternalError(message, hint="create the sandbox in the child process")
+        if not self.ticker.call_starts(self.settings.concurrent_calls):
+            message = f"{self.settings.concurrent_calls} calls are running already"
+            raise OverloadedError(message)
+        running = self._running
+        outer, running.guest = running.guest, guest
+        store = capi.store_new(self._engine_pointer, None, None)
+        try:
+            context = capi.store_context(store)
+            _bound(store, context, guest)
+            capi.store_epoch_callback(store, self._epoch_pointer, None, None)
+            ending = program.enter(context, guest, invocation)
+            usage = _usage(context, guest, program, ending)
+        finally:
+            capi.store_delete(store)
+            running.guest = outer
+            self.ticker.call_ends()
+        if guest.failure is not None:
+            raise guest.failure
+        return Execution(
+            value=ending.value,
+            stdout=b"".join(guest.stdout),
+            stderr=b"".join(guest.stderr),
+            failed=ending.failed,
+            stop=ending.stop,
+            frames=ending.frames,
+            usage=usage,
+            denials=guest.denials,
+            unlisted_denials=guest.unlisted_denials,
+            gated=guest.gated,
+        )
+
+    def _make_epoch_callback(self) -> ctypes._FuncPointer:
+        """What wasmtime calls when a slice of a guest's time is over."""
+        running = self._running
+
+        def look(_context: int, _data: int, delta_at: int, _kind_at: int) -> int:
+            guest = running.guest
+            if guest is None:  # a store outside a run: it has no business running
+                return int(capi.error_new(b"no run"))
+            try:
+                guest.check_time()
+            except Stopped:
+                return int(capi.error_new(b"stopped by the host"))
+            except BaseException as failure:  # noqa: BLE001 - the callback trampoline
+                guest.failure = failure
+                return int(capi.error_new(b"stopped by the host"))
+            ctypes.c_uint64.from_address(delta_at).value = _ticks(guest.deadline_ns)
+            return 0
+
+        return capi.EpochCallback(look)
+
+
+def _ticks(deadline_ns: int) -> int:
+    """Ticks until the host should look again: at the deadline, or after a slice."""
+    left_ns = min(deadline_ns - time.monotonic_ns(), _SLICE_NS)
+    return max(1, -(-left_ns // _TICK_NS))
+
+
+def _bound(store: int, context: int, guest: Guest) -> None:
+    """Put the limits of the grant on a store."""
+    limits = guest.limits
+    capi.set_fuel(context, limits.fuel)
+    capi.set_epoch_deadline(context, _ticks(guest.deadline_ns))
+    capi.store_limiter(
+        store,
+        limits.memory_bytes,
+        limits.table_elements,
+        limits.instances,
+        TABLES_PER_CALL,
+        MEMORIES_PER_CALL,
+    )
+
+
+_INTERRUPTED = (DeadlineExceededError, CallCancelledError)
+
+
+def _usage(context: int, guest: Guest, program: Program, ending: Ending) -> Usage:
+    fuel = None
+    # Interrupted code has not written back what it used.
+    if ending.stop is None or not isinstance(ending.stop, _INTERRUPTED):
+        capi.get_fuel(context, capi.addressof(guest.scratch) + capi.SCRATCH_FUEL)
+        fuel = guest.limits.fuel - guest.scratch[capi.SCRATCH_FUEL // 8]
+    wall_us = (time.monotonic_ns() - guest.started_ns) // 1000
+    return Usage(wall_us, fuel, program.peak_memory_bytes(guest), guest.output_bytes)

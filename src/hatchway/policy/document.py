@@ -1,0 +1,226 @@
+"""`hatchway.toml`: what the operator allows, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from hatchway.core.capability import (
+    Capability,
+    EnvironmentVariable,
+    FileAccess,
+    HttpAccess,
+    SocketAccess,
+    ToolUse,
+)
+from hatchway.core.errors import ConfigError
+from hatchway.core.limits import FOUR_GIBIBYTES, KIBIBYTE, MEBIBYTE, Limits
+from hatchway.core.untrusted import printable
+from hatchway.policy.grammar import TOOL_NAME, parse_capability
+from hatchway.policy.reading import Table, read_toml
+from hatchway.policy.units import parse_bytes, parse_count, parse_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+FILE_NAME = "hatchway.toml"
+
+LOCAL_TENANT = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolPolicy:
+    """What the operator allows one tool.
+
+    Attributes:
+        name: The key under `[tools]`.
+        source: Where the artifact came from.
+        allow: What a call may touch.
+        allow_lines: The line of each entry of `allow`, for explanations.
+        limits: What a call may consume.
+    """
+
+    name: str
+    source: str
+    allow: tuple[Capability, ...] = ()
+    allow_lines: tuple[int | None, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything one tenant's operator allows.
+
+    Attributes:
+        tenant: The only tenant it speaks for.
+        tools: By name. A tool that is not here may not be called.
+        host_environment: The host's values of the variables that some entry inherits.
+        file: The document it was read from.
+    """
+
+    tenant: str = LOCAL_TENANT
+    tools: Mapping[str, ToolPolicy] = field(default_factory=dict)
+    host_environment: Mapping[str, str] = field(default_factory=dict)
+    file: str = FILE_NAME
+
+
+def unsupported_reason(capability: Capability) -> str | None:
+    """Why this version cannot grant `capability`, or None when it can."""
+    match capability:
+        case FileAccess():
+            return "this version of Hatchway cannot grant files yet"
+        case HttpAccess() | SocketAccess():
+            return "this version of Hatchway cannot grant network access yet"
+        case ToolUse():
+            return "this version of Hatchway cannot grant calls to other tools yet"
+        case _:
+            return None
+
+
+def parse_policy(text: str, *, file: str, base: str) -> Policy:
+    """The policy that `text` states.
+
+    Args:
+        text: The TOML document.
+        file: Its name, for complaints.
+        base: The absolute directory its relative paths start from.
+
+    Raises:
+        ConfigError: With file, line and the nearest valid key.
+    """
+    root = read_toml(text, file=file)
+    root.only("version", "tools")
+    version = root.parsed("version", parse_count, 0)
+    if version != VERSION:
+        message = f"expected 'version = {VERSION}', got {printable(repr(version), limit=30)}"
+        raise root.error(message, "version", code="config.version")
+    tools = root.table("tools")
+    entries: dict[str, ToolPolicy] = {}
+    for name in tools:
+        if not TOOL_NAME.fullmatch(name):
+            message = (
+                f"{printable(name)!r} is not a tool's name: letters, digits, '_', '-'; 64 at most"
+            )
+            raise tools.error(message, name)
+        entries[name] = _tool(name, tools.table(name), base)
+    return Policy(tools=entries, file=file)
+
+
+def _tool(name: str, table: Table, base: str) -> ToolPolicy:
+    table.only("source", "allow", "secrets", "limits")
+    source = table.text("source", limit=4096)
+    if not source:
+        message = f"[tools.{name}] needs a source"
+        raise table.error(message, "source", hint='source = "./tool.wasm"')
+    _refuse_secrets(table)
+    allow = tuple(
+        _allowed(table, index, text, base) for index, text in enumerate(table.texts("allow"))
+    )
+    _refuse_contradictions(table, allow)
+    return ToolPolicy(
+        name=name,
+        source=source,
+        allow=allow,
+        allow_lines=tuple(table.line("allow", index) for index in range(len(allow))),
+        limits=_limits(table.table("limits")),
+    )
+
+
+def _allowed(table: Table, index: int, text: str, base: str) -> Capability:
+    try:
+        capability = parse_capability(text, side="allowed", base=base)
+    except ConfigError as error:
+        raise table.error(
+            error.message, "allow", index, code=error.code, hint=error.hint
+        ) from error
+    if reason := unsupported_reason(capability):
+        message = f"{printable(text)!r}: {reason}"
+        raise table.error(message, "allow", index, code="config.unsupported")
+    return capability
+
+
+def _subject(capability: Capability) -> object:
+    """What two entries must not both speak about."""
+    match capability:
+        case FileAccess():
+            return ("fs", capability.guest_path)
+        case HttpAccess():
+            origin = (capability.scheme, capability.host, capability.port)
+            return ("net.http", *origin, capability.path_prefix)
+        case EnvironmentVariable():
+            return ("env", capability.variable)
+        case _:
+            return capability
+
+
+def _refuse_contradictions(table: Table, allow: tuple[Capability, ...]) -> None:
+    seen: dict[object, tuple[int, Capability]] = {}
+    for index, capability in enumerate(allow):
+        subject = _subject(capability)
+        if subject not in seen:
+            seen[subject] = (index, capability)
+            continue
+        first_index, first = seen[subject]
+        line = table.line("allow", first_index)
+        place = "" if line is None else f" on line {line}"
+        verb = "repeats" if first == capability else "contradicts"
+        message = f"{str(capability)!r} {verb} {str(first)!r}{place}"
+        raise table.error(message, "allow", index, code="config.contradiction")
+
+
+_SECRET_SOURCES = ("env:", "file:", "keyring:", "command:")
+
+
+def _refuse_secrets(table: Table) -> None:
+    """Secrets are understood, so that mistakes in them show, but not yet acted upon."""
+    for index, secret in enumerate(table.tables("secrets")):
+        secret.only("name", "from", "to", "header", "value")
+        for key in ("name", "from", "to"):
+            if not secret.text(key, limit=4096):
+                raise secret.error(f"a secret needs {key!r}", key)
+        if not str(secret.text("from", limit=4096)).startswith(_SECRET_SOURCES):
+            message = f"'from' starts with one of {', '.join(_SECRET_SOURCES)}"
+            raise secret.error(message, "from")
+        message = "this version of Hatchway cannot inject secrets yet"
+        raise table.error(message, "secrets", index, code="config.unsupported")
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """How a limit is written and between which values it may lie."""
+
+    attribute: str
+    parse: Any
+    smallest: float
+    largest: float
+    spelled: str
+
+
+LIMIT_KEYS: dict[str, _Range] = {
+    "fuel": _Range("fuel", parse_count, 1, (1 << 63) - 1, "1 to 2^63 - 1"),
+    "deadline": _Range("deadline_seconds", parse_seconds, 0.001, 3600.0, "1ms to 60m"),
+    "memory": _Range("memory_bytes", parse_bytes, 64 * KIBIBYTE, FOUR_GIBIBYTES, "64KiB to 4GiB"),
+    "output": _Range("output_bytes", parse_bytes, 1, 64 * MEBIBYTE, "1B to 64MiB"),
+    "scratch": _Range("scratch_bytes", parse_bytes, 0, FOUR_GIBIBYTES, "0B to 4GiB"),
+    "table_elements": _Range("table_elements", parse_count, 0, 10_000_000, "0 to 10000000"),
+    "instances": _Range("instances", parse_count, 1, 1000, "1 to 1000"),
+    "host_calls": _Range("host_calls", parse_count, 0, (1 << 53), "0 to 2^53"),
+}
+"""Every key of `[tools.NAME.limits]`."""
+
+
+def _limits(table: Table) -> Limits:
+    table.only(*LIMIT_KEYS)
+    defaults = {item.name: getattr(Limits(), item.name) for item in fields(Limits)}
+    values = {}
+    for key, spec in LIMIT_KEYS.items():
+        value = table.parsed(key, spec.parse, defaults[spec.attribute])
+        if not spec.smallest <= value <= spec.largest:
+            written = printable(repr(table.values[key]), limit=60)
+            raise table.error(f"{key!r} lies between {spec.spelled}, got {written}", key)
+        values[spec.attribute] = value
+    if values["scratch_bytes"]:
+        message = "this version of Hatchway has no scratch space for calls yet"
+        raise table.error(message, "scratch", code="config.unsupported")
+    return Limits(**values)

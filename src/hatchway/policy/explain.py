@@ -1,0 +1,84 @@
+"""The same decision, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatchway.core.capability import (
+    Capability,
+    Clock,
+    EnvironmentVariable,
+    FileAccess,
+    HttpAccess,
+    RandomSource,
+    SocketAccess,
+    ToolUse,
+)
+from hatchway.policy.cover import covering
+from hatchway.policy.decide import next_step
+from hatchway.policy.document import unsupported_reason
+
+if TYPE_CHECKING:
+    from hatchway.policy.document import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Whether a tool has a capability, why, and what would change that.
+
+    Attributes:
+        is_allowed: What `decide` would say.
+        reason: One sentence.
+        without: What the guest sees instead, when it is denied.
+        hint: The next step, or None when there is nothing to do.
+    """
+
+    is_allowed: bool
+    reason: str
+    without: str | None = None
+    hint: str | None = None
+
+
+def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
+    """Why `owner` may or may not use `wanted` under `policy`."""
+    entry = policy.tools.get(owner)
+    if entry is None:
+        return Explanation(
+            is_allowed=False,
+            reason=f"{policy.file} has no entry for {owner!r}; everything absent is denied",
+            hint=f"hatchway add SOURCE --name {owner}",
+        )
+    found = covering(entry.allow, wanted)
+    if found is not None:
+        line = entry.allow_lines[entry.allow.index(found)] if entry.allow_lines else None
+        place = policy.file if line is None else f"{policy.file}:{line}"
+        return Explanation(is_allowed=True, reason=f"{found} at {place} covers {wanted}")
+    allowed = ", ".join(str(capability) for capability in entry.allow) or "nothing"
+    unsupported = unsupported_reason(wanted)
+    return Explanation(
+        is_allowed=False,
+        reason=unsupported
+        or f"{policy.file} allows {owner!r} {allowed}, and none of that covers {wanted}",
+        without=without(wanted),
+        hint=None if unsupported else next_step(owner, wanted),
+    )
+
+
+def without(capability: Capability) -> str:
+    """What a guest sees that lacks `capability`."""
+    match capability:
+        case FileAccess():
+            return "no directory; every attempt answers ENOTCAPABLE and is recorded with its path"
+        case HttpAccess():
+            return "HTTP-request-denied"
+        case SocketAccess():
+            return "access-denied"
+        case EnvironmentVariable():
+            return "an environment without that variable"
+        case Clock():
+            return "a time that starts at 2000-01-01 and advances 1 ms per reading"
+        case RandomSource():
+            return "the same constant stream every call, unfit for keys"
+        case ToolUse():
+            return "no such tool"

@@ -1,0 +1,290 @@
+"""Reading a manifest: `tool.toml`, a sidecar, or the section inside an artifact."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from hatchway.core.errors import ConfigError
+from hatchway.core.manifest import (
+    Annotations,
+    Argument,
+    Manifest,
+    ResultMapping,
+    ToolManifest,
+    Want,
+)
+from hatchway.core.untrusted import printable
+from hatchway.policy.grammar import TOOL_NAME, parse_capability
+from hatchway.policy.reading import MAX_DOCUMENT_BYTES, Table, read_toml
+from hatchway.policy.schema import safe_schema
+from hatchway.policy.tool_text import hidden_character
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.manifest import Abi, ContentType
+
+MAX_TOOLS = 200
+"""Tools one artifact may describe."""
+MAX_DESCRIPTION = 4096
+
+MEDIA_TYPES: dict[str, tuple[str, ...]] = {
+    "image": ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"),
+    "audio": ("audio/wav", "audio/mpeg", "audio/ogg", "audio/flac"),
+}
+"""What a result may be declared as. The host passes on no media type it does not know."""
+
+PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}", re.ASCII)
+"""A parameter's place in an argv or stdin template."""
+
+_FUNCTION = re.compile(r"[A-Za-z0-9_.:/@#-]{1,256}", re.ASCII)
+
+_TOOL_KEYS = (
+    "purpose",
+    "description",
+    "abi",
+    "input",
+    "output",
+    "argv",
+    "stdin",
+    "files",
+    "result",
+    "annotations",
+    "requires",
+    "optional",
+)
+
+
+def parse_manifest_toml(text: str, *, file: str) -> Manifest:
+    """The manifest in a `tool.toml` or a sidecar.
+
+    Raises:
+        ConfigError: With file, line and the nearest valid key.
+    """
+    return _manifest(read_toml(text, file=file))
+
+
+def parse_manifest_json(data: bytes, *, file: str) -> Manifest:
+    """The manifest in an artifact's `hatchway` section.
+
+    Raises:
+        ConfigError: Naming the artifact and the key.
+    """
+    if len(data) > MAX_DOCUMENT_BYTES:
+        message = f"{file}: the manifest is larger than {MAX_DOCUMENT_BYTES} bytes"
+        raise ConfigError(message, code="config.too_large")
+    try:
+        values = json.loads(data, object_pairs_hook=_unique, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        message = f"{file}: the manifest is not valid JSON: {printable(str(error))}"
+        raise ConfigError(message, code="config.syntax") from error
+    return manifest_from_values(values, file=file)
+
+
+def manifest_from_values(values: Any, *, file: str) -> Manifest:
+    """The manifest in already parsed values, as the lockfile keeps them."""
+    if not isinstance(values, dict):
+        message = f"{file}: the manifest must be an object"
+        raise ConfigError(message)
+    return _manifest(Table(values, file=file))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        message = "a key stands there twice"
+        raise ValueError(message)
+    return values
+
+
+def _refused(constant: str) -> Any:
+    message = f"{constant} is not JSON"
+    raise ValueError(message)
+
+
+def _manifest(root: Table) -> Manifest:
+    several = "tools" in root
+    if several:
+        root.only("name", "version", "purpose", "tools")
+    else:
+        root.only("name", "version", *_TOOL_KEYS)
+    name = root.text("name", limit=64)
+    if name is not None and not TOOL_NAME.fullmatch(name):
+        raise root.error(f"{printable(name)!r} is not a tool's name", "name")
+    purpose = _visible(root, "purpose", 512)
+    tables = root.tables("tools") if several else [root]
+    if not 0 < len(tables) <= MAX_TOOLS:
+        raise root.error(f"a manifest describes 1 to {MAX_TOOLS} tools", "tools")
+    tools = tuple(_tool(table, purpose, is_root=not several) for table in tables)
+    named = [tool.name for tool in tools if tool.name is not None]
+    if len(set(named)) != len(named):
+        raise root.error("two tools have the same name", "tools")
+    return Manifest(
+        name=name,
+        version=root.text("version", limit=64),
+        tools=tools,
+        source=root.values,
+    )
+
+
+def _tool(table: Table, purpose: str, *, is_root: bool) -> ToolManifest:
+    name = None
+    if not is_root:
+        table.only("name", *_TOOL_KEYS)
+        name = table.text("name", limit=256)
+        if not name or not _FUNCTION.fullmatch(name):
+            raise table.error("every one of several tools needs a name", "name")
+    if "files" in table:
+        message = "this version of Hatchway cannot map files yet"
+        raise table.error(message, "files", code="config.unsupported")
+    abi = cast("Abi | None", table.choice("abi", ("json", "argv")))
+    _only_with_abi(table, abi)
+    schema = _schema(table, "input")
+    return ToolManifest(
+        name=name,
+        purpose=_visible(table, "purpose", 512) or purpose,
+        description=_visible(table, "description", MAX_DESCRIPTION),
+        abi=abi,
+        input=schema,
+        output=_schema(table, "output"),
+        argv=tuple(
+            _argument(table, index, item, schema) for index, item in enumerate(table.items("argv"))
+        ),
+        stdin=_stdin(table, schema),
+        result=_result(table, abi),
+        annotations=_annotations(table.table("annotations")),
+        requires=_wants(table, "requires"),
+        optional=_wants(table, "optional"),
+    )
+
+
+_WITHOUT_EFFECT: dict[str | None, tuple[tuple[str, ...], str]] = {
+    None: (
+        ("input", "output", "argv", "stdin", "result"),
+        'a command needs abi = "json" or abi = "argv"; a component needs neither',
+    ),
+    "json": (("argv", "stdin", "result"), 'with abi = "json" both streams carry JSON'),
+    "argv": ((), ""),
+}
+"""Keys that nothing would act on, by abi, and what to do about them."""
+
+
+def _only_with_abi(table: Table, abi: str | None) -> None:
+    """Refuse keys that would have no effect with this abi."""
+    keys, hint = _WITHOUT_EFFECT[abi]
+    for key in keys:
+        if key in table:
+            raise table.error(f"{key!r} has no effect here", key, hint=hint)
+    if abi is not None and "input" not in table:
+        raise table.error("a command needs an input schema", "abi", hint="[input]")
+    if abi == "argv" and "output" in table and table.values.get("result") != "json":
+        raise table.error("'output' needs result = \"json\"", "output")
+
+
+def _visible(table: Table, key: str, limit: int) -> str:
+    text = table.text(key, limit=limit, default="") or ""
+    if hidden := hidden_character(text):
+        raise table.error(f"{key!r} contains the hidden character {hidden}", key)
+    return text
+
+
+def _schema(table: Table, key: str) -> Mapping[str, Any] | None:
+    if key not in table:
+        return None
+    try:
+        return safe_schema(table.table(key).values)
+    except ValueError as error:
+        raise table.error(f"{key!r}: {error}", key, code="config.schema") from error
+
+
+def _argument(table: Table, index: int, item: Any, schema: Mapping[str, Any] | None) -> Argument:
+    if isinstance(item, str):
+        argument = Argument(template=item)
+    elif (
+        isinstance(item, dict)
+        and set(item) == {"value", "when"}
+        and all(isinstance(part, str) for part in item.values())
+    ):
+        argument = Argument(template=item["value"], when=item["when"])
+    else:
+        hint = 'argv = ["--width={width}", { value = "--wide", when = "wide" }]'
+        raise table.error("expected a string or { value, when }", "argv", index, hint=hint)
+    if "\0" in argument.template:
+        raise table.error("an argument cannot contain a NUL byte", "argv", index)
+    places = [*PLACE.findall(argument.template), *([argument.when] if argument.when else [])]
+    for place in places:
+        _known(table, place, schema, "argv", index)
+    if argument.when and _property(schema, argument.when).get("type") != "boolean":
+        raise table.error(f"{argument.when!r} must be a boolean parameter", "argv", index)
+    return argument
+
+
+def _property(schema: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
+    properties = (schema or {}).get("properties", {})
+    return cast("Mapping[str, Any]", properties.get(name, {}))
+
+
+def _known(table: Table, place: str, schema: Mapping[str, Any] | None, *keys: str | int) -> None:
+    if place not in (schema or {}).get("properties", {}):
+        raise table.error(f"{{{place}}} is not a parameter of the input schema", *keys)
+
+
+def _stdin(table: Table, schema: Mapping[str, Any] | None) -> str | None:
+    template = table.text("stdin", limit=4096)
+    for place in PLACE.findall(template or ""):
+        _known(table, place, schema, "stdin")
+    return template
+
+
+def _result(table: Table, abi: str | None) -> ResultMapping:
+    if abi == "json":
+        return ResultMapping(kind="json")
+    value = table.values.get("result", "text")
+    if value in ("text", "json"):
+        return ResultMapping(kind=cast("ContentType", value))
+    if not isinstance(value, dict):
+        hint = 'result = "text", "json" or { type = "image", media_type = "image/png" }'
+        raise table.error("expected a kind of result", "result", hint=hint)
+    mapping = table.table("result")
+    mapping.only("type", "media_type")
+    kind = mapping.choice("type", MEDIA_TYPES)
+    if kind is None:
+        raise mapping.error("a result table needs a type", "type")
+    media_type = mapping.choice("media_type", MEDIA_TYPES[kind])
+    if media_type is None:
+        raise mapping.error("a media result needs a media_type", "media_type")
+    return ResultMapping(kind=cast("Literal['image', 'audio']", kind), media_type=media_type)
+
+
+def _annotations(table: Table) -> Annotations:
+    hints = {
+        "readOnlyHint": "read_only",
+        "destructiveHint": "destructive",
+        "idempotentHint": "idempotent",
+        "openWorldHint": "open_world",
+    }
+    table.only("title", *hints)
+    claims = {attribute: table.flag(key) for key, attribute in hints.items()}
+    return Annotations(title=_visible(table, "title", 128) or None, **claims)
+
+
+def _wants(table: Table, key: str) -> tuple[Want, ...]:
+    wants: list[Want] = []
+    for item in table.tables(key):
+        item.only("capability", "reason")
+        spelled = item.text("capability", limit=4096)
+        reason = _visible(item, "reason", 512)
+        if not spelled or not reason:
+            missing = "reason" if spelled else "capability"
+            hint = '{ capability = "clock", reason = "stamps the report" }'
+            raise item.error(f"every entry of {key!r} needs a {missing}", missing, hint=hint)
+        try:
+            capability = parse_capability(spelled, side="wanted")
+        except ConfigError as error:
+            raise item.error(
+                error.message, "capability", code=error.code, hint=error.hint
+            ) from error
+        wants.append(Want(capability=capability, reason=reason))
+    return tuple(wants)

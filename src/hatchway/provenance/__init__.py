@@ -1,0 +1,1 @@
+"""What was admitted, exactly: the lockfile, and later signatures and trust."""

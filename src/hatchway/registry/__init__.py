@@ -1,0 +1,1 @@
+"""Where artifacts come from and where they live. Transport, never authority."""

@@ -1,0 +1,35 @@
+"""Files that change all at once or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Make `path` hold `content`; a reader or a crash sees the old content or the new.
+
+    Args:
+        path: Its directory must exist. A symbolic link is replaced, not followed.
+        content: All of it.
+        mode: Permission bits; by default those of the file that is replaced, or 0600.
+
+    Raises:
+        OSError: The old content is still there.
+    """
+    if mode is None:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise

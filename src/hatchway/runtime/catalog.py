@@ -1,0 +1,181 @@
+"""What can be called now: one generation of policy, lock and tools.
+
+A generation never changes. A call finds everything it needs in the one it started with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hatchway.core.capability import EnvironmentVariable
+from hatchway.core.errors import ConfigError, HatchwayError, UnknownToolError
+from hatchway.core.untrusted import printable
+from hatchway.provenance.lockfile import Lockfile
+from hatchway.runtime.admission import pinned_manifest, text_hashes
+from hatchway.runtime.toolset import tools_of
+from hatchway.runtime.validation import validator_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jsonschema.protocols import Validator
+
+    from hatchway.core.surface import Surface
+    from hatchway.core.tool import Tool
+    from hatchway.policy.document import Policy
+    from hatchway.provenance.lockfile import LockedTool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One callable tool with its validators.
+
+    Attributes:
+        arguments: Checks a command's arguments; None for component functions, whose
+            arguments are checked against their WIT types when they are converted.
+        output: Checks the JSON a command promises; None when it promises nothing.
+    """
+
+    tool: Tool
+    arguments: Validator | None
+    output: Validator | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """Something that was admitted or allowed and cannot be called now.
+
+    Attributes:
+        owner: The policy entry it belongs to.
+        name: The tool's name, or the entry's when none of its tools can be called.
+        error: Why, with the next step.
+    """
+
+    owner: str
+    name: str
+    error: HatchwayError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Every tool of one generation, by the name clients use.
+
+    Attributes:
+        entries: In the order of their names, so that lists are always the same.
+    """
+
+    policy: Policy
+    lock: Lockfile
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    quarantined: tuple[Quarantined, ...] = ()
+
+    def find(self, name: str) -> Entry:
+        """The tool called `name`.
+
+        Raises:
+            UnknownToolError: There is none that can be called.
+        """
+        entry = self.entries.get(name)
+        if entry is not None:
+            return entry
+        for item in self.quarantined:
+            if name in (item.name, item.owner) or name.startswith(f"{item.owner}."):
+                message = f"{printable(name, limit=128)!r} is not available"
+                raise UnknownToolError(
+                    message, hint=f"{item.error.message}; {item.error.hint or 'hatchway list'}"
+                )
+        message = f"unknown tool {printable(name, limit=128)!r}"
+        raise UnknownToolError(message, hint="hatchway list")
+
+
+def build_catalog(policy: Policy, lock: Lockfile, surface_of: Callable[[str], Surface]) -> Catalog:
+    """The catalog of everything that `policy` allows and `lock` pins.
+
+    Args:
+        policy: With the host's values of inherited variables.
+        lock: What was admitted.
+        surface_of: Describes an admitted artifact by digest.
+
+    A tool that cannot be offered is quarantined with a reason and changes nothing for the
+    others.
+    """
+    entries: dict[str, Entry] = {}
+    quarantined: list[Quarantined] = []
+    for owner in sorted(policy.tools):
+        try:
+            tools, left_out = _tools_of_owner(owner, policy, lock, surface_of)
+        except HatchwayError as error:
+            quarantined.append(Quarantined(owner=owner, name=owner, error=error))
+            continue
+        quarantined += left_out
+        for tool in tools:
+            entries[tool.name] = _entry(tool)
+    return Catalog(
+        policy=policy,
+        lock=lock,
+        entries={name: entries[name] for name in sorted(entries)},
+        quarantined=tuple(quarantined),
+    )
+
+
+def catalog_of(policy: Policy, tools: Mapping[str, Tool]) -> Catalog:
+    """The catalog of `tools` that were never admitted, for running a file once."""
+    entries = {name: _entry(tool) for name, tool in tools.items()}
+    return Catalog(policy=policy, lock=Lockfile(), entries=entries)
+
+
+def _tools_of_owner(
+    owner: str, policy: Policy, lock: Lockfile, surface_of: Callable[[str], Surface]
+) -> tuple[tuple[Tool, ...], list[Quarantined]]:
+    locked = lock.tools.get(owner)
+    if locked is None or locked.source != policy.tools[owner].source:
+        what = "is not admitted" if locked is None else "names another source than was admitted"
+        raise ConfigError(
+            f"{owner!r} {what}",
+            code="config.not_admitted",
+            hint=f"hatchway add {policy.tools[owner].source} --name {owner}",
+        )
+    _require_environment(owner, policy)
+    toolset = tools_of(
+        owner, locked.digest, surface_of(locked.digest), pinned_manifest(locked, name=owner)
+    )
+    _require_pinned(owner, locked, text_hashes(toolset))
+    left_out = [
+        Quarantined(
+            owner=owner,
+            name=item.name,
+            error=ConfigError(f"{item.name} is not offered: {item.reason}", code="config.no_tool"),
+        )
+        for item in toolset.rejected
+    ]
+    return toolset.tools, left_out
+
+
+def _require_environment(owner: str, policy: Policy) -> None:
+    """Refuse an entry that inherits a variable the host does not have."""
+    for capability in policy.tools[owner].allow:
+        if not isinstance(capability, EnvironmentVariable) or capability.value is not None:
+            continue
+        name = capability.variable
+        if name not in policy.host_environment:
+            message = f"{owner!r} is allowed {capability}, but the host has no variable {name}"
+            hint = f"set {name}, or: hatchway revoke {owner} {capability}"
+            raise ConfigError(message, code="config.missing_variable", hint=hint)
+
+
+def _require_pinned(owner: str, locked: LockedTool, hashes: Mapping[str, str]) -> None:
+    """Refuse tools whose text is not the text that was admitted."""
+    if dict(locked.tools) != dict(hashes):
+        message = f"the tools of {owner!r} are not described as when they were admitted"
+        hint = f"hatchway add {locked.source} --name {owner}"
+        raise ConfigError(message, code="config.drift", hint=hint)
+
+
+def _entry(tool: Tool) -> Entry:
+    is_command = tool.function is None
+    return Entry(
+        tool=tool,
+        arguments=validator_of(tool.input_schema) if is_command else None,
+        output=validator_of(tool.output_schema) if is_command and tool.output_schema else None,
+    )

@@ -1,0 +1,268 @@
+"""The policy that is in force here, the lockfile beside it, and changing both.
+
+Policy and lock are two files of one generation. They are written in an order in which a
+crash between them denies: a lock entry without a policy entry is never used, and a policy
+that is newer than its trust record is out of force.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+import tomlkit.exceptions
+
+from hatchway.core.errors import ConfigError
+from hatchway.policy.document import FILE_NAME, VERSION, Policy, parse_policy
+from hatchway.provenance.lockfile import FILE_NAME as LOCK_NAME
+from hatchway.provenance.lockfile import Lockfile, parse_lockfile
+from hatchway.registry.files import write_atomically
+from hatchway.runtime.trust import TrustedProjects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hatchway.provenance.lockfile import LockedTool
+    from hatchway.runtime.settings import Directories
+
+_EMPTY = f"version = {VERSION}\n"
+_MAX_BYTES = 16 << 20
+
+
+def sidecar_of(artifact: Path) -> Path:
+    """The manifest that describes a binary somebody else built."""
+    return artifact.with_name(f"{artifact.stem}.tool.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One policy file and what belongs to it.
+
+    Attributes:
+        policy_file: Absolute.
+        is_own: It is the user's own, and always in force.
+        trusted: The record of trusted projects.
+    """
+
+    policy_file: Path
+    is_own: bool
+    trusted: TrustedProjects
+
+    @property
+    def base(self) -> Path:
+        """The directory that relative paths of the policy start from."""
+        return self.policy_file.parent
+
+    @property
+    def lock_file(self) -> Path:
+        """The lockfile of this policy."""
+        return self.policy_file.with_name(LOCK_NAME)
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether its policy applies as it stands."""
+        return self.is_own or self.trusted.is_trusted(self.policy_file)
+
+    def require_in_force(self) -> None:
+        """Refuse to go on with a policy that is not in force.
+
+        Raises:
+            ConfigError: `config.untrusted`.
+        """
+        if not self.is_in_force:
+            raise untrusted(self)
+
+    def policy(self) -> Policy:
+        """The policy as it stands on disk; an empty one where there is no file.
+
+        Raises:
+            ConfigError: It cannot be read, or says something that is not understood.
+        """
+        text = _read(self.policy_file, _EMPTY)
+        return parse_policy(text, file=str(self.policy_file), base=str(self.base))
+
+    def lock(self) -> Lockfile:
+        """The lockfile as it stands on disk; an empty one where there is no file.
+
+        Raises:
+            ConfigError: It is damaged.
+        """
+        text = _read(self.lock_file, "")
+        return parse_lockfile(text, file=str(self.lock_file)) if text else Lockfile()
+
+    def sidecars(self) -> tuple[Path, ...]:
+        """The manifests beside the artifacts that the policy names."""
+        sources = [self.base / entry.source for entry in self.policy().tools.values()]
+        found = [sidecar_of(source) for source in sources]
+        return tuple(sorted(sidecar for sidecar in found if sidecar.exists()))
+
+    # Changing
+
+    @contextlib.contextmanager
+    def editing(self) -> Iterator[PolicyEdit]:
+        """Change policy and lock together; nothing is written if the block raises.
+
+        Raises:
+            ConfigError: The files cannot be written, or the result would not be a policy.
+        """
+        with self._exclusively():
+            self.require_in_force()
+            edit = PolicyEdit(_read(self.policy_file, _EMPTY), self.lock())
+            yield edit
+            text = edit.text()
+            # What is written must be readable again, and mean what was meant.
+            parse_policy(text, file=str(self.policy_file), base=str(self.base))
+            self._write(text, edit.lock.to_text())
+
+    def _write(self, policy: str, lock: str) -> None:
+        try:
+            if lock != _read(self.lock_file, ""):
+                write_atomically(self.lock_file, lock.encode(), mode=0o644)
+            if policy != _read(self.policy_file, ""):
+                write_atomically(self.policy_file, policy.encode())
+        except OSError as error:
+            raise _unwritable(self.base, error) from error
+        if not self.is_own:
+            self.trusted.record(self.policy_file, self.sidecars())
+
+    @contextlib.contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Only one process changes this policy at a time."""
+        try:
+            self.base.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _unwritable(self.base, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+class PolicyEdit:
+    """A policy document being changed, comments and order kept."""
+
+    def __init__(self, text: str, lock: Lockfile) -> None:
+        try:
+            self._document = tomlkit.parse(text)
+        except tomlkit.exceptions.ParseError as error:
+            message = f"the policy is not valid TOML: {error}"
+            raise ConfigError(message, code="config.syntax") from error
+        self.lock = lock
+
+    def text(self) -> str:
+        """The document as it will be written."""
+        return tomlkit.dumps(self._document)
+
+    def set_tool(self, name: str, source: str, allow: list[str]) -> None:
+        """Make sure that there is an entry with `source`, allowing at least `allow`."""
+        tools = self._tools()
+        if name not in tools:
+            tools[name] = tomlkit.table()
+        tools[name]["source"] = source
+        present = [str(item) for item in tools[name].get("allow", [])]
+        self._set_allow(tools[name], [*present, *(item for item in allow if item not in present)])
+
+    def remove_tool(self, name: str) -> None:
+        """Take the entry away."""
+        del self._tools()[name]
+
+    def allowed(self, name: str) -> list[str]:
+        """The capabilities of an entry, as written."""
+        return [str(item) for item in self._tools()[name].get("allow", [])]
+
+    def set_allowed(self, name: str, allow: list[str]) -> None:
+        """Replace the capabilities of an entry."""
+        self._set_allow(self._tools()[name], allow)
+
+    def pin(self, name: str, tool: LockedTool) -> None:
+        """Record what was admitted."""
+        self.lock = self.lock.with_tool(name, tool)
+
+    def unpin(self, name: str) -> None:
+        """Forget what was admitted."""
+        self.lock = self.lock.without_tool(name)
+
+    def _tools(self) -> Any:
+        if "tools" not in self._document:
+            self._document["tools"] = tomlkit.table(is_super_table=True)
+        return self._document["tools"]
+
+    def _set_allow(self, table: Any, allow: list[str]) -> None:
+        array = tomlkit.array()
+        array.extend(allow)
+        table["allow"] = array.multiline(len(allow) > 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The project in force, and those that would be if they were trusted."""
+
+    project: Project
+    passed_over: tuple[Project, ...] = ()
+
+
+def find_project(start: Path, own: Directories, *, config: Path | None = None) -> Found:
+    """The policy that applies in the directory `start`.
+
+    It is the nearest trusted one upward, else the user's own. `config` names one instead;
+    naming is not trusting, so a project's file must still be trusted.
+
+    Raises:
+        ConfigError: `config` does not exist.
+    """
+    trusted = TrustedProjects(own.trusted_projects)
+    own_file = own.config / FILE_NAME
+    if config is not None:
+        file = (start / config).absolute()
+        if file.is_dir():
+            file /= FILE_NAME
+        if not file.exists():
+            message = f"there is no policy {str(file)!r}"
+            raise ConfigError(message, code="config.unreadable")
+        is_own = own_file.exists() and file.samefile(own_file)
+        return Found(project=Project(policy_file=file, is_own=is_own, trusted=trusted))
+    passed_over: list[Project] = []
+    for directory in (start, *start.parents):
+        file = directory / FILE_NAME
+        if file != own_file and file.is_file():
+            project = Project(policy_file=file, is_own=False, trusted=trusted)
+            if project.is_in_force:
+                return Found(project=project, passed_over=tuple(passed_over))
+            passed_over.append(project)
+    project = Project(policy_file=own_file, is_own=True, trusted=trusted)
+    return Found(project=project, passed_over=tuple(passed_over))
+
+
+def untrusted(project: Project) -> ConfigError:
+    """The complaint about a policy that is not in force."""
+    known = project.trusted.is_known(project.policy_file)
+    why = "was changed since it was trusted" if known else "is not trusted"
+    return ConfigError(
+        f"{str(project.policy_file)!r} {why}",
+        code="config.untrusted",
+        hint=f"read it, then run: hatchway trust {project.base}",
+    )
+
+
+def _read(file: Path, default: str) -> str:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_MAX_BYTES).decode()
+    except FileNotFoundError:
+        return default
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot read {str(file)!r}: {error}"
+        raise ConfigError(message, code="config.unreadable") from error
+
+
+def _unwritable(directory: Path, error: OSError) -> ConfigError:
+    message = f"cannot write to {str(directory)!r}: {error.strerror}"
+    hint = "point XDG_CONFIG_HOME at a directory you may write to"
+    return ConfigError(message, code="config.unwritable", hint=hint)

@@ -1,0 +1,166 @@
+"""The events of one call: every denial its own, and exactly one terminal event."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hatchway.core.call import Gated, Usage
+from hatchway.core.errors import (
+    CallCancelledError,
+    CallError,
+    GuestError,
+    GuestExitedError,
+    GuestTrappedError,
+    HatchwayError,
+    InvalidOutputError,
+)
+from hatchway.core.events import Event, Severity
+from hatchway.core.untrusted import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatchway.core.call import Execution, Outcome, ToolCall
+    from hatchway.core.tool import Tool
+
+_LISTED_FRAMES = 16
+
+
+class EventSink(Protocol):
+    """Where events go."""
+
+    def emit(self, event: Event) -> None:
+        """Put `event` on record, or raise."""
+        ...
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def digest_of_arguments(arguments: Mapping[str, Any]) -> str:
+    """What events know of the arguments."""
+    return f"sha256:{hashlib.sha256(_encode(arguments).encode('ascii')).hexdigest()}"
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+
+
+def record_denials(sink: EventSink, call: ToolCall, tool: Tool, execution: Execution) -> None:
+    """One event for every distinct thing the guest tried without a grant."""
+    for denial in execution.denials:
+        sink.emit(
+            Event(
+                name="capability.denied",
+                time_ms=now_ms(),
+                severity=Severity.MEDIUM,
+                message=f"{tool.name} was denied {denial.capability} {denial.attempted}",
+                principal=call.principal,
+                call_id=call.call_id,
+                tool=tool.name,
+                digest=tool.digest,
+                code="capability.denied",
+                capability=denial.capability,
+                attempted=denial.attempted,
+                function=printable(denial.function),
+            )
+        )
+
+
+def record_end(
+    sink: EventSink,
+    call: ToolCall,
+    tool: Tool | None,
+    outcome: Outcome,
+    execution: Execution | None,
+) -> None:
+    """The terminal event of a call that was answered with `outcome`."""
+    error = outcome.error
+    # The client chose the name, and it may be anything.
+    name = tool.name if tool is not None else printable(call.tool, limit=128)
+    sink.emit(
+        Event(
+            name=_terminal(outcome, execution),
+            time_ms=now_ms(),
+            severity=_severity(error, is_error=outcome.is_error),
+            message=_sentence(name, outcome),
+            principal=call.principal,
+            call_id=call.call_id,
+            tool=name,
+            digest=None if tool is None else tool.digest,
+            code=None if error is None else error.code,
+            arguments_digest=digest_of_arguments(call.arguments),
+            usage=execution.usage if execution is not None else None,
+            gated=execution.gated if execution is not None else None,
+            denials=_denials(execution),
+            frames=execution.frames[:_LISTED_FRAMES] if execution is not None else (),
+            details=_facts(error),
+        )
+    )
+
+
+def record_bug(sink: EventSink, call: ToolCall, tool: Tool | None, failure: BaseException) -> None:
+    """The terminal event of a call that ended in a bug of ours, or was interrupted."""
+    code = failure.code if isinstance(failure, HatchwayError) else "internal"
+    sink.emit(
+        Event(
+            name="call.failed",
+            time_ms=now_ms(),
+            severity=Severity.HIGH,
+            message=f"the call failed inside Hatchway: {type(failure).__name__}",
+            principal=call.principal,
+            call_id=call.call_id,
+            tool=tool.name if tool is not None else printable(call.tool, limit=128),
+            digest=None if tool is None else tool.digest,
+            code=code,
+            usage=Usage(),
+            gated=Gated(),
+        )
+    )
+
+
+def _terminal(outcome: Outcome, execution: Execution | None) -> Any:
+    if execution is None:
+        return "call.refused"
+    return "call.failed" if outcome.is_error else "call.completed"
+
+
+def _severity(error: CallError | None, *, is_error: bool) -> Severity:
+    """How loud a call's end is: a trap is a security signal, not an error message."""
+    match error:
+        case None:
+            return Severity.LOW if is_error else Severity.INFORMATIONAL
+        case GuestTrappedError():
+            return Severity.HIGH
+        case GuestExitedError() | InvalidOutputError() | CallCancelledError():
+            return Severity.LOW
+        case GuestError():
+            return Severity.MEDIUM
+        case _:
+            return Severity.LOW
+
+
+def _sentence(name: str, outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return printable(f"{name}: {outcome.error.message}", limit=500)
+    return f"{name} {'reported a failure' if outcome.is_error else 'completed'}"
+
+
+def _denials(execution: Execution | None) -> int:
+    if execution is None:
+        return 0
+    return len(execution.denials) + execution.unlisted_denials
+
+
+def _facts(error: CallError | None) -> Mapping[str, Any]:
+    """What is known about an error besides its code: small, and never guest text."""
+    if error is None:
+        return {}
+    facts = {key: value for key, value in error.details.items() if key in ("trap", "exit_code")}
+    if error.hint:
+        facts["hint"] = printable(error.hint, limit=500)
+    return facts

@@ -1,0 +1,89 @@
+"""The path of one call. Read this file first.
+
+A call is data moving forward: the tool is looked up, the arguments are checked, `decide`
+hands out exactly what policy allows, the sandbox runs a fresh instance with that and
+nothing else, and what came of it is recorded before anybody is told.
+
+Why can a tool not read a file? Because nothing below ever gives one to it. `decide` is the
+only function that makes a `Grant`; the sandbox links the guest against host functions that
+know no files unless the grant names them; and what the guest tries instead is answered with
+an error and ends up in the events.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import TYPE_CHECKING
+
+from hatchway.core.errors import CallCancelledError, CallError, InternalError
+from hatchway.policy.decide import decide
+from hatchway.runtime.arguments import invocation_of, require_bounded, require_valid
+from hatchway.runtime.recording import record_bug, record_denials, record_end
+from hatchway.runtime.results import outcome_of, refusal
+
+if TYPE_CHECKING:
+    from hatchway.core.call import Cancellation, Execution, Outcome, ToolCall
+    from hatchway.core.sandbox import Sandbox
+    from hatchway.core.tool import Tool
+    from hatchway.runtime.catalog import Catalog
+    from hatchway.runtime.recording import EventSink
+
+
+class Runtime:
+    """Answers calls. Safe to use from many threads; each call runs on its caller's thread."""
+
+    def __init__(self, catalog: Catalog, sandbox: Sandbox, events: EventSink) -> None:
+        self.catalog = catalog
+        self._sandbox = sandbox
+        self._events = events
+        self._boot = os.urandom(4).hex()
+        self._numbers = itertools.count(1)
+
+    def new_call_id(self) -> str:
+        """An identifier that no other call of this machine's log has."""
+        return f"{self._boot}-{next(self._numbers)}"
+
+    def call(self, call: ToolCall, cancellation: Cancellation | None = None) -> Outcome:
+        """Answer one call, leaving exactly one terminal event behind.
+
+        Whatever the tool or the client does wrong is in the outcome. It blocks while the
+        guest runs, at most for the deadline of its grant.
+
+        Raises:
+            InternalError: A bug of ours; the client must not be told more.
+            ConfigError: The events cannot be written, so nothing may be answered.
+        """
+        tool: Tool | None = None
+        execution: Execution | None = None
+        catalog = self.catalog
+        try:
+            entry = catalog.find(call.tool)
+            tool = entry.tool
+            require_bounded(call.arguments)
+            if entry.arguments is not None:
+                require_valid(entry.arguments, call.arguments)
+            grant = decide(tool, catalog.policy, call.principal)
+            invocation = invocation_of(tool, call.arguments)
+            _require_wanted(cancellation)
+            execution = self._sandbox.run(tool.digest, invocation, grant, cancellation)
+            outcome = outcome_of(tool, execution, entry.output)
+        except CallError as error:
+            outcome = refusal(error)
+        except BaseException as failure:
+            record_bug(self._events, call, tool, failure)
+            if isinstance(failure, Exception):
+                message = "the call failed inside Hatchway"
+                raise InternalError(message) from failure
+            raise
+        if tool is not None and execution is not None and execution.denials:
+            record_denials(self._events, call, tool, execution)
+        record_end(self._events, call, tool, outcome, execution)
+        return outcome
+
+
+def _require_wanted(cancellation: Cancellation | None) -> None:
+    """Do not begin what nobody waits for any more."""
+    if cancellation is not None and cancellation.is_requested:
+        message = "the call was cancelled before it began"
+        raise CallCancelledError(message)

@@ -1,0 +1,136 @@
+"""The MCP server over a runtime: both protocol eras, one set of tools.
+
+The SDK's low-level server validates neither arguments nor names, and shows older clients
+the text of an exception; so arguments are checked by the runtime, every tool is tried out
+before it is listed, and nothing raised here carries more than its own fixed words.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from mcp import MCPError, types
+from mcp.server import Server, ServerRequestContext
+from mcp.server.caching import CacheHint
+
+import hatchway
+from hatchway.core.call import Outcome, ToolCall
+from hatchway.core.errors import UnknownToolError
+from hatchway.core.untrusted import printable
+from hatchway.serve.calls import Calls, failure_text
+from hatchway.serve.wire import wire_result, wire_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from hatchway.core.call import Principal
+    from hatchway.runtime.runtime import Runtime
+
+_LOG = logging.getLogger(__name__)
+
+_LIST_TTL_MS = 5_000
+INSTRUCTIONS = (
+    "Every tool runs in its own WebAssembly sandbox, fresh for each call, with no files, "
+    "network, environment or clock beyond what its operator granted. A tool that fails for "
+    "lack of access cannot be given more from here."
+)
+
+
+def listed_tools(
+    runtime: Runtime, on_rejected: Callable[[str, str], None]
+) -> dict[str, types.Tool]:
+    """Every tool that can be sent, by name, in the order of the names.
+
+    One tool that the SDK would not send breaks the whole list for every client, so each is
+    serialised by itself first.
+    """
+    listed: dict[str, types.Tool] = {}
+    for name, entry in runtime.catalog.entries.items():
+        policy = runtime.catalog.policy.tools[entry.tool.owner]
+        try:
+            tool = wire_tool(entry.tool, policy)
+            types.ListToolsResult.model_validate_json(
+                types.ListToolsResult(tools=[tool]).model_dump_json(by_alias=True)
+            )
+        except (ValueError, RecursionError) as error:
+            on_rejected(name, printable(str(error), limit=200))
+            continue
+        listed[name] = tool
+    return listed
+
+
+class ToolServer:
+    """The handlers of an MCP server, over the tools of a runtime.
+
+    Args:
+        runtime: Answers calls.
+        calls: Moves them to threads.
+        principal: Who is asking, for everyone who comes through this door.
+        on_rejected: Told about every tool that cannot be listed, and why.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        calls: Calls,
+        principal: Principal,
+        *,
+        on_rejected: Callable[[str, str], None],
+    ) -> None:
+        self._runtime = runtime
+        self._calls = calls
+        self._principal = principal
+        self._listed = listed_tools(runtime, on_rejected)
+        self._list = types.ListToolsResult(tools=list(self._listed.values()))
+
+    def build(self) -> Server[dict[str, Any]]:
+        """The SDK's server with our handlers."""
+        return Server(
+            "hatchway",
+            version=hatchway.__version__,
+            title="Hatchway",
+            instructions=INSTRUCTIONS,
+            # What is listed depends on who asks; never to be shared between clients.
+            cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
+            get_tool_input_schema=self._input_schema,
+            on_list_tools=self._list_tools,
+            on_call_tool=self._call_tool,
+        )
+
+    def _input_schema(self, name: str) -> Mapping[str, Any] | None:
+        tool = self._listed.get(name)
+        return None if tool is None else tool.input_schema
+
+    async def _list_tools(
+        self,
+        _context: ServerRequestContext[dict[str, Any]],
+        _params: types.PaginatedRequestParams | None,
+    ) -> types.ListToolsResult:
+        return self._list
+
+    async def _call_tool(
+        self, _context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        call = ToolCall(
+            call_id=self._runtime.new_call_id(),
+            principal=self._principal,
+            tool=params.name,
+            arguments=params.arguments or {},
+        )
+        try:
+            outcome = await self._calls.answer(call)
+        except Exception as error:  # noqa: BLE001 - the top of the server
+            _LOG.error("call %s failed", call.call_id, exc_info=error)
+            text = failure_text(error)
+            block = types.TextContent(type="text", text=text)
+            return types.CallToolResult(content=[block], is_error=True)
+        _require_known(params.name, outcome)
+        return wire_result(outcome)
+
+
+def _require_known(name: str, outcome: Outcome) -> None:
+    """Answer an unknown tool as the protocol wants: an error of the request."""
+    if isinstance(outcome.error, UnknownToolError):
+        raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {printable(name, limit=128)}")

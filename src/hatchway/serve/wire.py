@@ -1,0 +1,58 @@
+"""Our words in MCP's: tools and outcomes as the SDK's types."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from mcp import types
+
+from hatchway.core.call import Content, MediaContent, TextContent
+from hatchway.runtime.effects import annotations_of
+
+if TYPE_CHECKING:
+    from hatchway.core.call import Outcome
+    from hatchway.core.tool import Tool
+    from hatchway.policy.document import ToolPolicy
+
+
+def wire_tool(tool: Tool, entry: ToolPolicy) -> types.Tool:
+    """A tool as it is listed. Nothing of it comes from an artifact unchecked.
+
+    Raises:
+        ValueError: The SDK would not send it.
+    """
+    shown = annotations_of(entry.allow, tool.manifest.annotations)
+    return types.Tool(
+        name=tool.name,
+        title=shown.title,
+        description=tool.manifest.description,
+        input_schema=dict(tool.input_schema),
+        output_schema=None if tool.output_schema is None else dict(tool.output_schema),
+        annotations=types.ToolAnnotations(
+            title=shown.title,
+            read_only_hint=shown.read_only,
+            destructive_hint=shown.destructive,
+            idempotent_hint=shown.idempotent,
+            open_world_hint=shown.open_world,
+        ),
+    )
+
+
+def wire_result(outcome: Outcome) -> types.CallToolResult:
+    """An outcome as the client gets it: no hints, no links, no `_meta` of the guest's."""
+    return types.CallToolResult(
+        content=[_block(block) for block in outcome.content],
+        structured_content=None if outcome.structured is None else dict(outcome.structured),
+        is_error=outcome.is_error,
+    )
+
+
+def _block(block: Content) -> types.ContentBlock:
+    if isinstance(block, TextContent):
+        return types.TextContent(type="text", text=block.text)
+    data = base64.b64encode(block.data).decode("ascii")
+    if block.kind == "image":
+        return types.ImageContent(type="image", data=data, mime_type=block.media_type)
+    assert isinstance(block, MediaContent)
+    return types.AudioContent(type="audio", data=data, mime_type=block.media_type)

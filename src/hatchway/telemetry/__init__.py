@@ -1,0 +1,1 @@
+"""Where security events go, and how they are read again."""

@@ -1,0 +1,111 @@
+"""Reading the event log: the records, and one line of words for each."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hatchway.core.untrusted import printable
+from hatchway.telemetry.log import KEPT_FILES, rotated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_POLL_SECONDS = 0.2
+_MAX_LINE_BYTES = 1 << 20
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """All records that are still kept, oldest first. Lines that are not JSON are skipped."""
+    for number in range(KEPT_FILES, -1, -1):
+        file = rotated(path, number) if number else path
+        if file.exists():
+            with file.open("rb") as stream:
+                for line in stream:
+                    yield from _record(line)
+
+
+def follow_events(path: Path) -> Iterator[dict[str, Any]]:
+    """Records that are written from now on, for ever."""
+    stream = None
+    pending = b""
+    while True:
+        if stream is None and path.exists():
+            stream = path.open("rb")
+            stream.seek(0, 2)
+        data = stream.read() if stream is not None else b""
+        if not data:
+            if stream is not None and not _is_newest(stream.fileno(), path):
+                stream.close()
+                stream = path.open("rb") if path.exists() else None
+                pending = b""
+                continue
+            time.sleep(_POLL_SECONDS)
+            continue
+        *lines, pending = (pending + data).split(b"\n")
+        pending = pending[-_MAX_LINE_BYTES:]
+        for line in lines:
+            yield from _record(line)
+
+
+def _is_newest(descriptor: int, path: Path) -> bool:
+    import os
+
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return True
+
+
+def _record(line: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(record, dict) and isinstance(record.get("unmapped"), dict):
+        yield record
+
+
+def one_line(record: dict[str, Any]) -> str:
+    """A record in words: when, what, which tool, who, why."""
+    own = record["unmapped"].get("hatchway", {})
+    when = datetime.fromtimestamp(record.get("time", 0) / 1000, UTC).astimezone()
+    who = f"{own.get('tenant', '-')}/{own.get('subject', '-')}"
+    parts = [
+        when.strftime("%Y-%m-%d %H:%M:%S"),
+        f"{own.get('event', '?'):<18}",
+        str(own.get("tool", "-")),
+        who,
+        _what(record, own),
+    ]
+    # Whatever a file contains, a terminal shows it as plain text.
+    return "  ".join(printable(part, limit=500) for part in parts)
+
+
+def _what(record: dict[str, Any], own: dict[str, Any]) -> str:
+    said: list[str] = []
+    if "attempted" in own:
+        said.append(f"{own.get('capability', '?')} {own['attempted']}")
+    elif own.get("capability"):
+        said.append(str(own["capability"]))
+    if "code" in own and own["code"] != "capability.denied":
+        said.append(str(own["code"]))
+    if usage := own.get("usage"):
+        said.append(_used(usage))
+    if own.get("denials"):
+        said.append(f"{own['denials']} denied")
+    if frames := own.get("frames"):
+        said.append(f"in {frames[0]}")
+    return ", ".join(said) or str(record.get("message", ""))
+
+
+def _used(usage: dict[str, Any]) -> str:
+    said = []
+    if usage.get("wall_us") is not None:
+        said.append(f"{usage['wall_us'] / 1000:.1f} ms")
+    if usage.get("fuel") is not None:
+        said.append(f"fuel {usage['fuel']}")
+    return ", ".join(said)
