@@ -13,7 +13,7 @@ from hatchway.audit.outline import MAX_ARTIFACT_BYTES, outline
 from hatchway.core.capability import EnvironmentVariable
 from hatchway.core.errors import ConfigError, HatchwayError
 from hatchway.core.events import Event, Severity
-from hatchway.core.untrusted import printable
+from hatchway.core.untrusted import harmless
 from hatchway.engine.cache import CompiledCache
 from hatchway.engine.sandbox import EngineSandbox
 from hatchway.policy.document import Policy, ToolPolicy
@@ -205,7 +205,7 @@ class Application:
                 name=name,
                 time_ms=now_ms(),
                 severity=severity,
-                message=printable(message, limit=500),
+                message=harmless(message, limit=500),
                 tool=tool,
                 digest=digest,
                 code=code,

@@ -75,10 +75,9 @@ def _name_of(source: str) -> str:
 
 def _source_for(project: Project, source: str) -> str:
     """The source as the policy will spell it: relative to the policy where that is shorter."""
-    path = Path(source)
-    if not path.exists():
-        return source  # the registry will say what is wrong with it
-    absolute = path.absolute()
+    if re.match(r"[a-z]{2,}:", source):
+        return source  # not a path
+    absolute = Path(source).absolute()
     base = project.base.absolute()
     if not project.is_own and absolute.is_relative_to(base):
         return f"./{absolute.relative_to(base)}"

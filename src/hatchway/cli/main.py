@@ -37,6 +37,12 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"hatchway {hatchway.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     context: typer.Context,
@@ -44,14 +50,14 @@ def main(
         Path | None,
         typer.Option("--config", metavar="FILE", help="Use this policy instead of the nearest."),
     ] = None,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    version: Annotated[  # noqa: ARG001 - its callback acts
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_show_version
+        ),
     ] = False,
 ) -> None:
     """MCP tools in WebAssembly sandboxes that start with nothing."""
-    if version:
-        print(f"hatchway {hatchway.__version__}")
-        raise typer.Exit
     chosen = Chosen()
     chosen.config = config
     context.obj = chosen

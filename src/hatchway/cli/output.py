@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hatchway.core.untrusted import printable
+from hatchway.core.untrusted import harmless, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,9 @@ def warn(message: str) -> None:
 
 def complain(error: HatchwayError) -> None:
     """An error in one line, and a hint in another."""
-    say(f"error[{error.code}]: {printable(error.message, limit=2000)}")
+    say(f"error[{error.code}]: {harmless(error.message)}")
     if error.hint:
-        say(f"  hint: {printable(error.hint, limit=2000)}")
+        say(f"  hint: {harmless(error.hint)}")
 
 
 def print_json(data: Any) -> None:

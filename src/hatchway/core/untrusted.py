@@ -31,6 +31,18 @@ def printable(text: str | bytes, *, limit: int = 256) -> str:
     return "".join(shown)
 
 
+def harmless(text: str, *, limit: int = 2000) -> str:
+    """Our own words on one line, in which untrusted parts are `printable` already.
+
+    The same as `printable` but for backslashes, which it leaves alone: escaping twice would
+    make what is quoted unreadable.
+    """
+    shown = "".join(
+        character if character == "\\" else _spelled(character) for character in text[:limit]
+    )
+    return shown if len(text) <= limit else shown + "…"
+
+
 def _spelled(character: str) -> str:
     point = ord(character)
     if 0xDC80 <= point <= 0xDCFF:  # a byte that surrogateescape could not decode

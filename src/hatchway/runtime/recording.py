@@ -18,7 +18,7 @@ from hatchway.core.errors import (
     InvalidOutputError,
 )
 from hatchway.core.events import Event, Severity
-from hatchway.core.untrusted import printable
+from hatchway.core.untrusted import harmless, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +146,7 @@ def _severity(error: CallError | None, *, is_error: bool) -> Severity:
 
 def _sentence(name: str, outcome: Outcome) -> str:
     if outcome.error is not None:
-        return printable(f"{name}: {outcome.error.message}", limit=500)
+        return harmless(f"{name}: {outcome.error.message}", limit=500)
     return f"{name} {'reported a failure' if outcome.is_error else 'completed'}"
 
 
@@ -162,5 +162,5 @@ def _facts(error: CallError | None) -> Mapping[str, Any]:
         return {}
     facts = {key: value for key, value in error.details.items() if key in ("trap", "exit_code")}
     if error.hint:
-        facts["hint"] = printable(error.hint, limit=500)
+        facts["hint"] = harmless(error.hint, limit=500)
     return facts

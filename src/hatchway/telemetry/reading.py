@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hatchway.core.untrusted import printable
+from hatchway.core.untrusted import harmless
 from hatchway.telemetry.log import KEPT_FILES, rotated
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def one_line(record: dict[str, Any]) -> str:
         _what(record, own),
     ]
     # Whatever a file contains, a terminal shows it as plain text.
-    return "  ".join(printable(part, limit=500) for part in parts)
+    return "  ".join(harmless(part, limit=500) for part in parts)
 
 
 def _what(record: dict[str, Any], own: dict[str, Any]) -> str:
