@@ -1,0 +1,43 @@
+"""What every test may rely on: no home, no leftovers, and events that fit their schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from hatchway.core import events as event_words
+from hatchway.core.events import SCHEMA
+from hatchway.telemetry import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+@pytest.fixture(autouse=True)
+def _own_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a home of its own, and nothing it does can reach the real one."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+
+
+@pytest.fixture(autouse=True)
+def _every_event_fits_the_schema(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever event any test emits is checked against the one schema."""
+    misfits: list[str] = []
+
+    def checked(event: event_words.Event, *, version: str) -> dict[str, Any]:
+        record = event_words.to_ocsf(event, version=version)
+        misfits.extend(error.message for error in _VALIDATOR.iter_errors(record))
+        return record
+
+    monkeypatch.setattr(log, "to_ocsf", checked)
+    yield
+    assert misfits == []
