@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hatchway.cli.options import Allow, Json, application, grantable
-from hatchway.cli.output import plural, print_json, say
+from hatchway.cli.output import plural, print_json, say, warn
 from hatchway.core.errors import ConfigError
+from hatchway.core.limits import Limits
 from hatchway.core.untrusted import printable
 from hatchway.policy.cover import covering
 from hatchway.policy.document import unsupported_reason
 from hatchway.policy.grammar import TOOL_NAME
+from hatchway.runtime.catalog import require_memory
 
 if TYPE_CHECKING:
     from hatchway.core.capability import Capability
@@ -63,6 +65,7 @@ def add(
     new = [str(capability) for capability in granted]
     opened.keep(admitted, new)
     say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
+    _warn_about_memory(admitted, present.limits if present else Limits())
     if json:
         print_json(_report(admitted, new))
     else:
@@ -128,6 +131,13 @@ def _ask(admitted: Admitted, granted: list[Capability]) -> list[Capability]:
     ]
     typer.confirm(f"admit {admitted.name}?", default=False, abort=True, err=True)
     return extra
+
+
+def _warn_about_memory(admitted: Admitted, limits: Limits) -> None:
+    try:
+        require_memory(admitted.name, admitted.surface, limits)
+    except ConfigError as error:
+        warn(f"{error.message}; write {error.hint} into the policy")
 
 
 def _report(admitted: Admitted, granted: list[str]) -> dict[str, object]:

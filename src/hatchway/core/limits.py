@@ -19,8 +19,8 @@ class Limits:
     Attributes:
         fuel: Wasm operations, as counted by wasmtime. The same across runs.
         deadline_seconds: Wall-clock time from instantiation to the result.
-        memory_bytes: Linear memory, all memories of the call together at start;
-            each memory for growth, which answers -1 beyond it.
+        memory_bytes: The size of a linear memory, at start and after growing, which answers
+            -1 beyond it. A call has at most four memories; most have one.
         output_bytes: What the guest may write to stdout and stderr, or return.
         scratch_bytes: Files in the private workspace; 0 means there is none.
         table_elements: The largest table the guest may have.

@@ -140,7 +140,13 @@ class EngineSandbox:
         if self._cache is None:
             return None
         with self._cache.code(digest) as entry:
-            return None if entry is None else self._linked(digest, *entry)
+            if entry is None:
+                return None
+            try:
+                return self._linked(digest, *entry)
+            except AdmissionError:
+                # Compiled for another processor, perhaps; compiling anew settles it.
+                return None
 
     def _compiled(self, digest: str, artifact: bytes) -> Program:
         compiled = compile_artifact(artifact, self._budget)
@@ -155,13 +161,18 @@ class EngineSandbox:
         """The program in the sealed file, known to link."""
         path = f"/dev/fd/{sealed}"
         program: Program
-        if surface.kind == "module":
-            module = wasmtime.Module.deserialize_file(self._engine, path)
-            program = CoreProgram(self._engine, module, self._running)
-        else:
-            component = wit.Component.deserialize_file(self._engine, path)
-            self._require_linkable(component)
-            program = ComponentProgram(component, surface, self._linker)
+        try:
+            if surface.kind == "module":
+                module = wasmtime.Module.deserialize_file(self._engine, path)
+                program = CoreProgram(self._engine, module, self._running)
+            else:
+                component = wit.Component.deserialize_file(self._engine, path)
+                self._require_linkable(component)
+                program = ComponentProgram(component, surface, self._linker)
+        except wasmtime.WasmtimeError as error:
+            cause = str(error).rstrip().rpartition("\n")[2].strip()
+            message = f"the engine cannot hold the artifact: {printable(cause, limit=300)}"
+            raise AdmissionError(message, code="admission.too_large") from error
         self._surfaces[digest] = surface
         return program
 
@@ -183,8 +194,9 @@ class EngineSandbox:
             capi.store_delete(store)
         text = capi.take_error_text(error) if error else ""
         if error and causes.from_last_line(text).details.get("trap") == "unknown":
-            lines = [line.strip() for line in text.splitlines() if line.strip()]
-            reason = printable(lines[0] if lines else "unknown", limit=300)
+            lines = [line.strip() for line in text.splitlines()]
+            told = [line for line in lines if line and line != "Caused by:"][:3]
+            reason = "; ".join(printable(line, limit=200) for line in told)
             message = f"the component does not fit this host: {reason}"
             raise AdmissionError(message, code="admission.missing_host")
 

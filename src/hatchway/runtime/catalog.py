@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatchway.core.capability import EnvironmentVariable
+from hatchway.core.capability import EnvironmentVariable, spell_bytes
 from hatchway.core.errors import ConfigError, HatchwayError, UnknownToolError
+from hatchway.core.limits import MEBIBYTE
 from hatchway.core.untrusted import printable
 from hatchway.provenance.lockfile import Lockfile
 from hatchway.runtime.admission import pinned_manifest, text_hashes
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from jsonschema.protocols import Validator
 
+    from hatchway.core.limits import Limits
     from hatchway.core.surface import Surface
     from hatchway.core.tool import Tool
     from hatchway.policy.document import Policy
@@ -137,6 +139,7 @@ def _tools_of_owner(
             hint=f"hatchway add {policy.tools[owner].source} --name {owner}",
         )
     _require_environment(owner, policy)
+    require_memory(owner, surface_of(locked.digest), policy.tools[owner].limits)
     toolset = tools_of(
         owner, locked.digest, surface_of(locked.digest), pinned_manifest(locked, name=owner)
     )
@@ -162,6 +165,22 @@ def _require_environment(owner: str, policy: Policy) -> None:
             message = f"{owner!r} is allowed {capability}, but the host has no variable {name}"
             hint = f"set {name}, or: hatchway revoke {owner} {capability}"
             raise ConfigError(message, code="config.missing_variable", hint=hint)
+
+
+def require_memory(owner: str, surface: Surface, limits: Limits) -> None:
+    """Refuse a module that needs more memory to start than its limit.
+
+    Raises:
+        ConfigError: `config.memory_too_small`, with the limit to write.
+    """
+    needed = surface.memory_min_bytes or 0
+    if needed > limits.memory_bytes:
+        message = (
+            f"{owner!r} needs {spell_bytes(needed)} of memory to start, and its limit is "
+            f"{spell_bytes(limits.memory_bytes)}"
+        )
+        hint = f'[tools.{owner}.limits] memory = "{-(-needed // MEBIBYTE)}MiB"'
+        raise ConfigError(message, code="config.memory_too_small", hint=hint)
 
 
 def _require_pinned(owner: str, locked: LockedTool, hashes: Mapping[str, str]) -> None:

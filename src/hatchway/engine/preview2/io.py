@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hatchway.core.errors import GuestTrappedError
 from hatchway.engine import capi, values
 from hatchway.engine.preview2.binding import (
     ERROR,
@@ -139,7 +140,7 @@ def poll(host: Host, arguments: int, result: int) -> None:
     if not 0 < count <= _MAX_POLLABLES:
         # The specification lets an empty list trap; a huge one has no use.
         message = f"poll was called with {count} pollables"
-        raise ValueError(message)
+        host.guest.end(GuestTrappedError(message, details={"trap": "invalid_host_call"}))
     first = capi.read_pointer(arguments + capi.VALUE_PAYLOAD + 8)
     pollables = [
         take_handle(host.context, first + index * capi.VALUE_BYTES) for index in range(count)

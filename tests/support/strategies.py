@@ -1,0 +1,248 @@
+"""Random values that the tests of more than one package draw."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING, Any, Literal
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from hatchway.core.capability import (
+    DEFAULT_PORTS,
+    Capability,
+    Clock,
+    EnvironmentVariable,
+    FileAccess,
+    HttpAccess,
+    RandomSource,
+    SocketAccess,
+    ToolUse,
+)
+from hatchway.core.wit import (
+    INTEGER_RANGES,
+    EnumType,
+    FlagsType,
+    ListType,
+    OptionType,
+    Primitive,
+    RecordType,
+    ResultType,
+    TupleType,
+    VariantType,
+    WitType,
+)
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+patient = settings(deadline=None)
+"""For every property: how long an example takes on a shared machine proves nothing."""
+
+_NAME_CHARACTERS = string.ascii_letters + string.digits + "_-"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+
+# Text
+
+
+def readable_text(max_size: int = 8) -> SearchStrategy[str]:
+    """Text without control characters and surrogates, rich in what grammars use."""
+    plain = st.characters(exclude_categories=("Cs", "Cc"))
+    return st.text(plain | st.sampled_from("%:;=?#*{}.,~\\\"' é漢😀"), max_size=max_size)
+
+
+def identifiers(max_size: int = 8) -> SearchStrategy[str]:
+    """Names that tools, fields and cases may have."""
+    return st.text(string.ascii_lowercase, min_size=1, max_size=max_size)
+
+
+# Capabilities
+
+
+def _segments() -> SearchStrategy[str]:
+    return (
+        readable_text()
+        .map(lambda text: text.replace("/", ""))
+        .filter(lambda text: text not in ("", ".", ".."))
+    )
+
+
+def paths() -> SearchStrategy[str]:
+    """Absolute paths as the grammar keeps them: no dots, no doubled slashes."""
+    return st.lists(_segments(), max_size=4).map(lambda parts: "/" + "/".join(parts))
+
+
+def hosts() -> SearchStrategy[str]:
+    """Host names in lower case, some with a wildcard as their first label."""
+    label = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,6}[a-z0-9_])?", fullmatch=True)
+    name = st.lists(label, min_size=1, max_size=3).map(".".join)
+    return name | name.map(lambda host: f"*.{host}")
+
+
+def ports() -> SearchStrategy[int]:
+    """Every port there is."""
+    return st.sampled_from((80, 443)) | st.integers(1, 65535)
+
+
+def _prefixes() -> SearchStrategy[str]:
+    segment = _segments().filter(lambda text: "?" not in text and "#" not in text)
+    return st.lists(segment, max_size=3).map(lambda parts: "/" + "/".join(parts))
+
+
+def byte_counts() -> SearchStrategy[int]:
+    """Sizes that can be written down: up to twelve digits and a unit."""
+    unit = st.sampled_from((1, 1 << 10, 1 << 20, 1 << 30))
+    return st.builds(lambda number, size: number * size, st.integers(0, 10**12 - 1), unit)
+
+
+def variables() -> SearchStrategy[str]:
+    """Names of environment variables."""
+    return st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+
+
+def _tool_uses() -> SearchStrategy[Capability]:
+    tool = st.text(_NAME_CHARACTERS, min_size=1, max_size=64)
+    function = st.none() | st.text(_NAME_CHARACTERS + ".", min_size=1, max_size=16)
+    return st.builds(ToolUse, tool=tool, function=function)
+
+
+def _http_accesses(methods: SearchStrategy[Any], option: SearchStrategy[bool]) -> Any:
+    return st.builds(
+        HttpAccess,
+        scheme=st.sampled_from(sorted(DEFAULT_PORTS)),
+        host=hosts(),
+        port=ports(),
+        path_prefix=_prefixes(),
+        methods=methods,
+        is_internal=option,
+        is_private=option,
+    )
+
+
+def _method_sets() -> SearchStrategy[tuple[str, ...] | None]:
+    chosen = st.sets(st.sampled_from(_METHODS), min_size=1)
+    return st.none() | chosen.map(lambda methods: tuple(sorted(methods)))
+
+
+def _plain_capabilities() -> SearchStrategy[Capability]:
+    kind: SearchStrategy[Literal["socket", "dns"]] = st.sampled_from(("socket", "dns"))
+    sockets = st.builds(SocketAccess, kind=kind, host=hosts(), port=ports())
+    return st.one_of(st.just(Clock()), st.just(RandomSource()), sockets, _tool_uses())
+
+
+def allowed_capabilities() -> SearchStrategy[Capability]:
+    """What an operator may write, of every kind and with every option."""
+    reads = st.builds(
+        FileAccess, access=st.just("read"), guest_path=paths(), host_path=paths()
+    )
+    writes = st.builds(
+        FileAccess,
+        access=st.just("write"),
+        guest_path=paths(),
+        host_path=paths(),
+        is_shared=st.booleans(),
+        quota_bytes=st.none() | byte_counts(),
+    )
+    values = st.none() | readable_text(12)
+    variable = st.builds(EnvironmentVariable, variable=variables(), value=values)
+    http = _http_accesses(_method_sets(), st.booleans())
+    return st.one_of(reads, writes, http, variable, _plain_capabilities())
+
+
+def wanted_capabilities() -> SearchStrategy[Capability]:
+    """What an author may ask for: no host directories, no values, no options."""
+    files = st.builds(FileAccess, access=st.sampled_from(("read", "write")), guest_path=paths())
+    variable = st.builds(EnvironmentVariable, variable=variables())
+    http = _http_accesses(st.none(), st.just(False))  # noqa: FBT003 - a strategy's only argument
+    return st.one_of(files, http, variable, _plain_capabilities())
+
+
+def related_capabilities() -> SearchStrategy[Capability]:
+    """Capabilities from so small a world that many of them cover each other."""
+    directory = st.sampled_from(("/", "/a", "/a/b", "/a/b/c", "/ab", "/b"))
+    files = st.builds(
+        FileAccess,
+        access=st.sampled_from(("read", "write")),
+        guest_path=directory,
+        host_path=st.none() | directory,
+        is_shared=st.booleans(),
+        quota_bytes=st.none() | st.just(1024),
+    )
+    host = st.sampled_from(("e.org", "*.e.org", "a.e.org", "b.e.org", "a.b.e.org", "*.b.e.org"))
+    http = st.builds(
+        HttpAccess,
+        scheme=st.sampled_from(sorted(DEFAULT_PORTS)),
+        host=host,
+        port=st.sampled_from((80, 443)),
+        path_prefix=directory,
+        methods=st.sampled_from((None, ("GET",), ("GET", "POST"), ("POST",))),
+        is_internal=st.booleans(),
+        is_private=st.booleans(),
+    )
+    kind: SearchStrategy[Literal["socket", "dns"]] = st.sampled_from(("socket", "dns"))
+    sockets = st.builds(SocketAccess, kind=kind, host=host, port=st.sampled_from((53, 80)))
+    variable = st.builds(
+        EnvironmentVariable,
+        variable=st.sampled_from(("LANG", "TZ")),
+        value=st.sampled_from((None, "", "C")),
+    )
+    tools = st.builds(
+        ToolUse,
+        tool=st.sampled_from(("grep", "sed")),
+        function=st.sampled_from((None, "run", "run.all")),
+    )
+    return st.one_of(
+        files, http, sockets, variable, tools, st.just(Clock()), st.just(RandomSource())
+    )
+
+
+# JSON
+
+
+def json_scalars() -> SearchStrategy[Any]:
+    """Everything of JSON that holds nothing else."""
+    numbers = st.integers(-(1 << 53), 1 << 53) | st.floats(allow_nan=False, allow_infinity=False)
+    return st.none() | st.booleans() | numbers | st.text(max_size=8)
+
+
+def json_values(leaves: int = 10) -> SearchStrategy[Any]:
+    """Any JSON value."""
+    return st.recursive(
+        json_scalars(),
+        lambda inner: st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+        max_leaves=leaves,
+    )
+
+
+# WIT types and the JSON forms of their values
+
+
+def _named(inner: SearchStrategy[Any]) -> SearchStrategy[tuple[tuple[str, Any], ...]]:
+    return st.dictionaries(identifiers(4), inner, min_size=1, max_size=3).map(
+        lambda named: tuple(named.items())
+    )
+
+
+def wit_types(leaves: int = 6) -> SearchStrategy[WitType]:
+    """Any WIT type that has a JSON form."""
+    names = st.lists(identifiers(4), min_size=1, max_size=4, unique=True).map(tuple)
+    flat = st.one_of(
+        st.sampled_from((*INTEGER_RANGES, "bool", "f32", "f64", "char", "string")).map(Primitive),
+        names.map(EnumType),
+        names.map(FlagsType),
+        st.just(ListType(Primitive("u8"))),
+    )
+
+    def around(inner: SearchStrategy[WitType]) -> SearchStrategy[WitType]:
+        maybe = st.none() | inner
+        return st.one_of(
+            inner.map(ListType),
+            st.lists(inner, min_size=1, max_size=3).map(lambda items: TupleType(tuple(items))),
+            _named(inner).map(RecordType),
+            _named(maybe).map(VariantType),
+            inner.map(OptionType),
+            st.builds(ResultType, ok=maybe, err=maybe),
+        )
+
+    return st.recursive(flat, around, max_leaves=leaves)
