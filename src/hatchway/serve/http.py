@@ -161,6 +161,7 @@ def listen(address: Address) -> tuple[socket.socket, Address]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address.host, address.port))
+        listener.listen(128)  # from here on a client that connects only has to wait
     except OSError as error:
         listener.close()
         message = f"cannot listen on {address.host}:{address.port}: {error.strerror}"
