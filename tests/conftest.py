@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -9,6 +10,7 @@ import pytest
 
 from hatchway.core import events as event_words
 from hatchway.core.events import SCHEMA
+from hatchway.engine.settings import EngineSettings
 from hatchway.telemetry import log
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ def _own_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home))
     for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+
+
+@pytest.fixture(autouse=True)
+def _small_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are never freed, and a full-sized one reserves half a terabyte of addresses."""
+    small = functools.partial(EngineSettings, concurrent_calls=4)
+    monkeypatch.setattr("hatchway.engine.sandbox.EngineSettings", small)
 
 
 @pytest.fixture(autouse=True)

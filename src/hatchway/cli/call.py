@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 
 from hatchway.cli.options import Json, application
 from hatchway.cli.output import complain, plural, print_json, print_line, say, write_bytes
-from hatchway.core.call import MediaContent, Outcome, Principal, TextContent, ToolCall
+from hatchway.core.call import Cancellation, MediaContent, Outcome, Principal, TextContent, ToolCall
 from hatchway.core.errors import CallError, ConfigError, UnknownToolError
 from hatchway.policy.document import LOCAL_TENANT
 from hatchway.runtime.arguments import MAX_TEXT_BYTES, parse_arguments
@@ -18,6 +19,7 @@ from hatchway.runtime.arguments import MAX_TEXT_BYTES, parse_arguments
 if TYPE_CHECKING:
     from hatchway.core.call import Denial
     from hatchway.runtime.catalog import Catalog
+    from hatchway.runtime.runtime import Runtime
 
 OPERATOR = Principal(tenant=LOCAL_TENANT, subject="operator", door="cli")
 
@@ -52,12 +54,32 @@ def call(
             tool=resolved(runtime.catalog, tool),
             arguments=parsed,
         )
-        outcome = runtime.call(request)
+        outcome = interruptible(runtime, request)
     except CallError as error:
         if json:
             print_json(Outcome(is_error=True, error=error).to_json())
         raise
     return report(outcome, json=json, output=output)
+
+
+def interruptible(runtime: Runtime, call: ToolCall) -> Outcome:
+    """The outcome of `call`, which Ctrl-C withdraws.
+
+    Python would raise the interrupt wherever it happens to run, and while a guest runs that
+    is inside wasmtime's callback, where nothing can be raised. A flag can be set there.
+
+    Raises:
+        KeyboardInterrupt: After the guest was stopped and the event written.
+    """
+    cancellation = Cancellation()
+    before = signal.signal(signal.SIGINT, lambda *_: cancellation.request())
+    try:
+        outcome = runtime.call(call, cancellation)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if cancellation.is_requested:
+        raise KeyboardInterrupt
+    return outcome
 
 
 def report(outcome: Outcome, *, json: bool, output: Path | None = None) -> int:

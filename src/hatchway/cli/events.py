@@ -29,12 +29,14 @@ def events(
 ) -> None:
     """Show the security events of calls, denials and changes."""
     path = directories().events
+    new = follow_events(path) if follow else None
     kept = deque(read_events(path), maxlen=last)
     if not kept and not follow:
         say("no events yet")
     _print(kept, json=json)
-    if follow:
-        _print(follow_events(path), json=json)
+    if new is not None:
+        say(f"following {path}; press Ctrl-C to stop")
+        _print(new, json=json)
 
 
 def _print(records: Iterable[dict[str, Any]], *, json: bool) -> None:

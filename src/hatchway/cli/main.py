@@ -100,19 +100,21 @@ def status_of(arguments: list[str]) -> int:
     except typer.Abort:
         say("aborted")
         return ConfigError.exit_status
-    except KeyboardInterrupt:
-        say("interrupted")
-        return _INTERRUPTED
     except BrokenPipeError:
         # Whoever was reading has gone; Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
-    except Exception as error:  # noqa: BLE001 - the top of the command line
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the top of the command line
         return _status_of_unexpected(error)
+    if result == _INTERRUPTED:  # typer turns an interrupt into its status by itself
+        say("interrupted")
     return result if isinstance(result, int) else 0
 
 
-def _status_of_unexpected(error: Exception) -> int:
+def _status_of_unexpected(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        say("interrupted")
+        return _INTERRUPTED
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         # A usage error of the option parser: a wrong flag, a missing argument.
         say(f"error[config.usage]: {error.format_message()}")

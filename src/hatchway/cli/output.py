@@ -45,8 +45,8 @@ def print_json(data: Any) -> None:
 
 
 def print_line(text: str) -> None:
-    """A line of data."""
-    print(text)
+    """A line of data, at once: whoever reads may be waiting for it."""
+    print(text, flush=True)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hatchway.cli.call import OPERATOR, report, say_denials
+from hatchway.cli.call import OPERATOR, interruptible, report, say_denials
 from hatchway.cli.options import Allow, Json, application, grantable, limits
 from hatchway.cli.output import complain, print_json, say, write_bytes
 from hatchway.core.call import Outcome, ToolCall
@@ -61,7 +61,7 @@ def run_file(
         request = ToolCall(
             call_id=runtime.new_call_id(), principal=OPERATOR, tool=tool.name, arguments=arguments
         )
-        outcome = runtime.call(request)
+        outcome = interruptible(runtime, request)
     except CallError as error:
         if json:
             print_json(Outcome(is_error=True, error=error).to_json())
@@ -88,7 +88,8 @@ def _chosen(tools: Mapping[str, Tool], function: str | None) -> Tool:
 
 def _arguments(tool: Tool, words: list[str]) -> dict[str, Any]:
     if tool.function is None:
-        stdin = b"" if sys.stdin.isatty() else sys.stdin.buffer.read(MAX_TEXT_BYTES)
+        is_closed = sys.stdin is None or sys.stdin.isatty()
+        stdin = b"" if is_closed else sys.stdin.buffer.read(MAX_TEXT_BYTES)
         return {"args": words, "stdin": base64.b64encode(stdin).decode("ascii")}
     if len(words) > 1:
         message = "a function takes one JSON object"

@@ -255,7 +255,7 @@ def _read(file: Path, default: str) -> str:
     try:
         with file.open("rb") as stream:
             return stream.read(_MAX_BYTES).decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return default
     except (OSError, UnicodeDecodeError) as error:
         message = f"cannot read {str(file)!r}: {error}"

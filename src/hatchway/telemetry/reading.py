@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hatchway.core.untrusted import harmless
 from hatchway.telemetry.log import KEPT_FILES, rotated
@@ -29,35 +30,40 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def follow_events(path: Path) -> Iterator[dict[str, Any]]:
-    """Records that are written from now on, for ever."""
-    stream = None
+    """Records that are written after this call, for ever.
+
+    The place in the log is taken here, not when the first record is asked for.
+    """
+    stream = path.open("rb") if path.exists() else None
+    if stream is not None:
+        stream.seek(0, os.SEEK_END)
+    return _following(path, stream)
+
+
+def _following(path: Path, stream: BinaryIO | None) -> Iterator[dict[str, Any]]:
     pending = b""
     while True:
-        if stream is None and path.exists():
-            stream = path.open("rb")
-            stream.seek(0, 2)
-        data = stream.read() if stream is not None else b""
-        if not data:
-            if stream is not None and not _is_newest(stream.fileno(), path):
-                stream.close()
-                stream = path.open("rb") if path.exists() else None
-                pending = b""
-                continue
+        data = b"" if stream is None else stream.read()
+        if data:
+            *lines, pending = (pending + data).split(b"\n")
+            pending = pending[-_MAX_LINE_BYTES:]
+            for line in lines:
+                yield from _record(line)
+        elif stream is not None and _is_newest(stream.fileno(), path):
             time.sleep(_POLL_SECONDS)
-            continue
-        *lines, pending = (pending + data).split(b"\n")
-        pending = pending[-_MAX_LINE_BYTES:]
-        for line in lines:
-            yield from _record(line)
+        elif path.exists():
+            if stream is not None:
+                stream.close()
+            stream, pending = path.open("rb"), b""
+        else:
+            time.sleep(_POLL_SECONDS)
 
 
 def _is_newest(descriptor: int, path: Path) -> bool:
-    import os
-
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
-        return True
+        return False
 
 
 def _record(line: bytes) -> Iterator[dict[str, Any]]:
