@@ -854,9 +854,9 @@ def test_the_version_is_told(terminal: Terminal) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(here: Path) -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S602 - a pipe is what is tested
         f"{sys.executable} -m hatchway doctor | head -1",
-        shell=True,  # noqa: S602 - a pipe is what is tested
+        shell=True,
         capture_output=True,
         text=True,
         check=False,

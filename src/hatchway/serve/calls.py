@@ -63,7 +63,8 @@ class Calls:
             return refusal(OverloadedError(message))
         if self._waiting.qsize() >= MAX_WAITING:
             return refusal(OverloadedError(f"{MAX_WAITING} calls are waiting already"))
-        attempt = _Attempt(call, asyncio.get_running_loop())
+        seconds = self._seconds(call) + GRACE_SECONDS
+        attempt = _Attempt(call, asyncio.get_running_loop(), seconds, self._give_up)
         self._hand_over(attempt)
         try:
             return await attempt.answer
@@ -86,8 +87,6 @@ class Calls:
             attempt = self._waiting.get()
             with self._lock:
                 self._idle -= 1
-            seconds = self._seconds(attempt.call) + GRACE_SECONDS
-            attempt.watch(seconds, self._give_up)
             if not attempt.run(self._runtime):
                 with self._lock:
                     self._lost -= 1
@@ -110,47 +109,51 @@ class Calls:
 
 
 class _Attempt:
-    """One call, from the event loop to a thread and back."""
+    """One call, from the event loop to a thread and back.
 
-    def __init__(self, call: ToolCall, loop: asyncio.AbstractEventLoop) -> None:
-        self.call = call
+    Args:
+        call: The call.
+        loop: Where the answer is awaited.
+        seconds: How long it may run once a thread has taken it.
+        on_give_up: Told when it took longer.
+    """
+
+    def __init__(
+        self,
+        call: ToolCall,
+        loop: asyncio.AbstractEventLoop,
+        seconds: float,
+        on_give_up: Callable[[], None],
+    ) -> None:
         self.answer: asyncio.Future[Outcome] = loop.create_future()
         self.cancellation = Cancellation()
+        self._call = call
         self._loop = loop
-        self._watch: asyncio.TimerHandle | None = None
+        self._seconds = seconds
+        self._on_give_up = on_give_up
         self._lock = threading.Lock()
+        self._began_at: float | None = None
         self._is_done = self._is_given_up = False
-
-    def watch(self, seconds: float, on_give_up: Callable[[], None]) -> None:
-        """From the thread: answer in its stead if it takes longer than `seconds`."""
-
-        def start() -> None:
-            if not self._is_done:
-                self._watch = self._loop.call_later(seconds, self._too_late, on_give_up)
-
-        self._tell(start)
+        self._watch = loop.call_later(seconds, self._look)
 
     def run(self, runtime: Runtime) -> bool:
         """From the thread: run the call and hand back what came of it; False if too late."""
+        self._began_at = self._loop.time()
         outcome, failure = None, None
         try:
-            outcome = runtime.call(self.call, self.cancellation)
+            outcome = runtime.call(self._call, self.cancellation)
         except BaseException as error:  # noqa: BLE001 - handed to whoever awaits
             failure = error
         with self._lock:
             self._is_done = True
             in_time = not self._is_given_up
-        self._tell(self._finish, outcome, failure)
-        return in_time
-
-    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
         # Once the loop is closed, nobody is waiting any more.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(what, *arguments)
+            self._loop.call_soon_threadsafe(self._finish, outcome, failure)
+        return in_time
 
     def _finish(self, outcome: Outcome | None, failure: BaseException | None) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
+        self._watch.cancel()
         if self.answer.done():
             return
         if failure is not None:
@@ -159,7 +162,14 @@ class _Attempt:
             assert outcome is not None
             self.answer.set_result(outcome)
 
-    def _too_late(self, on_give_up: Callable[[], None]) -> None:
+    def _look(self) -> None:
+        """On the loop, when the time may be over: give up, or look again later."""
+        ends_at = self._loop.time() + self._seconds
+        if self._began_at is not None:
+            ends_at = self._began_at + self._seconds
+        if ends_at > self._loop.time():
+            self._watch = self._loop.call_at(ends_at, self._look)
+            return
         with self._lock:
             if self._is_done:
                 return
@@ -168,7 +178,7 @@ class _Attempt:
         if not self.answer.done():
             message = "the tool did not finish in time"
             self.answer.set_result(refusal(DeadlineExceededError(message)))
-        on_give_up()
+        self._on_give_up()
 
 
 def failure_text(error: Exception) -> str:
