@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from hatchway.runtime.catalog import Catalog
     from hatchway.runtime.runtime import Runtime
 
+_SHOWN_DENIALS = 8
+"""An interpreter that misses a module can try dozens of paths."""
+
 OPERATOR = Principal(tenant=LOCAL_TENANT, subject="operator", door="cli")
 
 Tool = Annotated[
@@ -99,8 +102,10 @@ def report(outcome: Outcome, *, json: bool, output: Path | None = None) -> int:
 
 def say_denials(denials: tuple[Denial, ...]) -> None:
     """What the guest was denied, and what could be done about it."""
-    for denial in denials:
+    for denial in denials[:_SHOWN_DENIALS]:
         say(f"denied: {denial.capability} {denial.attempted} ({denial.function})")
+    if (more := len(denials) - _SHOWN_DENIALS) > 0:
+        say(f"denied: {more} more, all of which --json shows")
     kinds = sorted({denial.capability.partition(".")[0] for denial in denials})
     words = {"fs": "files", "net": "network access", "tool": "calls to other tools"}
     for kind in kinds:

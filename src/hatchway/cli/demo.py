@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
-from hatchway.cli.demo_inside import run_inside
-from hatchway.cli.demo_outside import run_outside
-from hatchway.cli.demo_report import (
-    tell_inside,
-    tell_outside,
-    tell_times,
-    tell_tools,
-    tell_verdict,
-)
-from hatchway.cli.demo_verdict import facts_of, verdict_on
 from hatchway.cli.options import Json
 from hatchway.cli.output import print_json, say
 from hatchway.core.errors import CallError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def demo(json: Json = False) -> int:
@@ -32,43 +18,74 @@ def demo(json: Json = False) -> int:
 
     Everything happens in a temporary directory and on loopback; nothing is left behind.
     """
+    # Here, because no other command needs a web server and an engine to start.
+    from hatchway.cli.tour import report
+    from hatchway.cli.tour.inside import run_inside
+    from hatchway.cli.tour.outside import run_outside
+    from hatchway.cli.tour.verdict import facts_of, verdict_on
+
     started = time.monotonic()
-    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="hatchway-demo-") as directory:
+    with _Stop() as stop, tempfile.TemporaryDirectory(prefix="hatchway-demo-") as directory:
         root = Path(directory).resolve()
-        say("running five tools as plain processes")
+
+        def progress(words: str) -> None:
+            stop.check()
+            say(words)
+
+        progress("running five tools as plain processes")
         outside = run_outside(root / "outside")
         if not json:
-            tell_outside(outside)
-        inside = run_inside(root / "inside", say)
+            report.tell_outside(outside)
+        inside = run_inside(root / "inside", progress)
+        stop.check()
         if not json:
-            tell_inside(inside)
-            tell_times(outside, inside)
-            tell_tools(inside)
+            report.tell_inside(inside)
+            report.tell_times(outside, inside)
+            report.tell_tools(inside)
     verdict = verdict_on(outside, inside)
     seconds = time.monotonic() - started
     if json:
         print_json(facts_of(outside, inside, seconds=seconds))
     else:
-        tell_verdict(verdict, seconds=seconds)
+        report.tell_verdict(verdict, seconds=seconds)
     return 0 if verdict.is_held else CallError.exit_status
 
 
-@contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let a termination or a hang-up end the tour like an interrupt: everything cleaned up."""
-    numbers = [
-        number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is signal.SIG_DFL
-    ]
-    for number in numbers:
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+class _Stop:
+    """Lets whatever is meant to end the tour end it like an interrupt: everything cleaned up.
 
+    An exception that a signal raises is lost when Python happens to be in a finaliser, so
+    the wish to stop is also remembered and looked at between the steps.
+    """
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+    _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+
+    def __init__(self) -> None:
+        self._is_asked_for = False
+        self._replaced: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What somebody else decided about a signal stays, `nohup` for example.
+            if signal.getsignal(number) in self._DEFAULTS:
+                self._replaced[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_ending: object) -> None:
+        for number, handler in self._replaced.items():
+            signal.signal(number, handler)
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        # Only once: a second signal must not interrupt the cleaning up.
+        if not self._is_asked_for:
+            self._is_asked_for = True
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Go no further when the tour was asked to end.
+
+        Raises:
+            KeyboardInterrupt: It was.
+        """
+        if self._is_asked_for:
+            raise KeyboardInterrupt

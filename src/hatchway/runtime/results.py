@@ -91,7 +91,8 @@ def _function_answer(
     assert tool.function is not None
     value, result = execution.value, tool.function.result
     if execution.failed:
-        return (TextContent(text=_text(value)),), None
+        said = "the tool failed without saying why" if value is None else _text(value)
+        return (TextContent(text=said),), None
     if isinstance(result, ResultType):
         result = result.ok
     if result is None:
@@ -101,8 +102,6 @@ def _function_answer(
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "the tool failed without saying why"
     return value if isinstance(value, str) else _dumped(value)
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from hatchway.cli.demo_story import HOPS, LOG_LINES
 from hatchway.cli.output import plural, print_line
+from hatchway.cli.tour.story import HOPS, LOG_LINES
 from hatchway.core.untrusted import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hatchway.cli.demo_inside import Inside, SandboxHop
-    from hatchway.cli.demo_outside import Outside
-    from hatchway.cli.demo_verdict import Verdict
+    from hatchway.cli.tour.inside import Inside, SandboxHop
+    from hatchway.cli.tour.outside import Outside
+    from hatchway.cli.tour.verdict import Verdict
 
 _SHOWN = 200
 """Characters of an answer; a tool could say anything."""

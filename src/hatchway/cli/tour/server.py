@@ -13,7 +13,7 @@ from hatchway.runtime.settings import Directories, directories
 from hatchway.telemetry.reading import one_line, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from typing import TextIO
 
@@ -39,20 +39,23 @@ class Household:
         """The user's own policy."""
         return self.directories.config / FILE_NAME
 
-    def admit(self, artifacts: Mapping[str, Path]) -> dict[str, str]:
+    def admit(
+        self, artifacts: Mapping[str, Path], progress: Callable[[str], None]
+    ) -> dict[str, str]:
         """Admit every artifact under its name, granting nothing; their digests.
 
         Raises:
             HatchwayError: One of them is refused.
         """
         application = open_application(start=self.home, own=self.directories)
+        digests: dict[str, str] = {}
         try:
-            return {
-                name: application.admit(name, str(artifact), []).lock.digest
-                for name, artifact in artifacts.items()
-            }
+            for name, artifact in artifacts.items():
+                progress(f"admitting {name}")
+                digests[name] = application.admit(name, str(artifact), []).lock.digest
         finally:
             application.events.close()
+        return digests
 
     def server(self, log: TextIO) -> ServerCommand:
         """How its MCP server is started."""

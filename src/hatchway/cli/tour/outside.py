@@ -13,9 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hatchway.cli.demo_canary import Canary, Visit
-from hatchway.cli.demo_files import copy_plain_tools
-from hatchway.cli.demo_story import HOPS, Hop, World, arguments_of, build_world, poisoned_line
+from hatchway.cli.tour.canary import Canary, Visit
+from hatchway.cli.tour.files import copy_plain_tools
+from hatchway.cli.tour.story import HOPS, Hop, World, arguments_of, build_world, poisoned_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hatchway.cli.demo_story import LOG_LINES
+from hatchway.cli.tour.story import LOG_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatchway.cli.demo_inside import Inside, SandboxHop
-    from hatchway.cli.demo_outside import Outside, PlainHop
+    from hatchway.cli.tour.inside import Inside, SandboxHop
+    from hatchway.cli.tour.outside import Outside, PlainHop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatchway.cli.demo_canary import Canary
-from hatchway.cli.demo_files import Missing, copy_resvg, copy_wasm_tools
-from hatchway.cli.demo_outside import thief
-from hatchway.cli.demo_server import Household, RecordedCall, new_household
-from hatchway.cli.demo_story import HOPS, Hop, World, arguments_of, build_world
-from hatchway.cli.demo_tools import ToolRun, try_real_tools
+from hatchway.cli.tour.canary import Canary
+from hatchway.cli.tour.files import Missing, copy_resvg, copy_wasm_tools
+from hatchway.cli.tour.outside import thief
+from hatchway.cli.tour.server import Household, RecordedCall, new_household
+from hatchway.cli.tour.story import HOPS, Hop, World, arguments_of, build_world
+from hatchway.cli.tour.tools import ToolRun, try_real_tools
 from hatchway.core.errors import ConfigError, InternalError
 from hatchway.core.untrusted import printable
 
@@ -71,7 +71,7 @@ def run_inside(root: Path, progress: Callable[[str], None]) -> Inside:
 
     Args:
         root: Where everything goes; it does not exist yet.
-        progress: Told what takes a moment.
+        progress: Told before each step that takes a moment; may raise to end the tour.
 
     Raises:
         HatchwayError: A tool is not admitted, or the server does not start.
@@ -84,9 +84,8 @@ def run_inside(root: Path, progress: Callable[[str], None]) -> Inside:
     resvg = copy_resvg(artifacts)
     if not isinstance(resvg, Missing):
         tools["resvg"] = resvg
-    progress(f"admitting {len(tools)} tools; each is compiled in a child process")
     started = time.perf_counter_ns()
-    admitted = household.admit(tools)
+    admitted = household.admit(tools, progress)
     admission_us = (time.perf_counter_ns() - started) // 1000
     progress("starting hatchway serve")
     with Canary(lambda collect_url: thief(collect_url, tools["fetch"])) as canary:

@@ -1,0 +1,1 @@
+"""What `hatchway demo` tells: five tool hops outside and inside the sandbox, then real tools."""
