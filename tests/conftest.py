@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from wasmtime import _ffi as ffi
 
 from hatchway.core import events as event_words
 from hatchway.core.events import SCHEMA
@@ -35,6 +36,25 @@ def _small_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines are never freed, and a full-sized one reserves half a terabyte of addresses."""
     small = functools.partial(EngineSettings, concurrent_calls=4)
     monkeypatch.setattr("hatchway.engine.sandbox.EngineSettings", small)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_compiles_in_this_process(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Compiling belongs into a child with limits, whichever door it is asked for at.
+
+    A test that asks wasmtime itself for a second opinion says so with the marker `oracle`.
+    """
+    if request.node.get_closest_marker("oracle") is not None:
+        return
+
+    def refused(*_arguments: object) -> None:
+        message = "something compiles in this process"
+        raise AssertionError(message)
+
+    for function in ("wasmtime_module_new", "wasmtime_component_new", "wasmtime_module_validate"):
+        monkeypatch.setattr(ffi, function, refused)
 
 
 @pytest.fixture(autouse=True)

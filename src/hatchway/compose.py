@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import hatchway
 from hatchway.audit.outline import MAX_ARTIFACT_BYTES, outline
 from hatchway.core.capability import EnvironmentVariable
-from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.core.errors import ConfigError, HatchwayError, RegistryError
 from hatchway.core.events import Event, Severity
 from hatchway.core.untrusted import harmless
 from hatchway.engine.cache import CompiledCache
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hatchway.core.limits import Limits
     from hatchway.core.tool import Tool
     from hatchway.engine.settings import EngineSettings
+    from hatchway.provenance.lockfile import LockedTool
     from hatchway.runtime.admission import Admitted
 
 
@@ -152,12 +153,40 @@ class Application:
     def admit(self, name: str, source: str, allow: list[str]) -> Admitted:
         """Admit an artifact, and write it into policy and lock.
 
+        Args:
+            name: Its entry in the policy.
+            source: As the policy spells it.
+            allow: What it may use, besides what an entry of that name allows already.
+
         Raises:
             HatchwayError: It is refused, or the files cannot be written.
         """
         admitted = self.examine(name, source)
-        self.keep(admitted, allow)
+        present = self.project.policy().tools.get(name)
+        held = [str(capability) for capability in present.allow] if present else []
+        self.keep(admitted, [*held, *allow])
         return admitted
+
+    def restore(self, name: str, locked: LockedTool) -> None:
+        """Bring an artifact that the lockfile pins to this machine, if it is not here.
+
+        Raises:
+            HatchwayError: Its source cannot be read, or has other bytes than were pinned.
+        """
+        if locked.digest in self.store:
+            return
+        found = self.examine(name, locked.source).lock.digest
+        if found != locked.digest:
+            message = f"the lockfile pins {name!r} as {locked.digest}, but its source is {found}"
+            hint = f"find out who changed it; to accept it: hatchway add {locked.source}"
+            raise RegistryError(message, code="registry.changed", hint=f"{hint} --name {name}")
+        self.record(
+            "tool.admitted",
+            Severity.INFORMATIONAL,
+            f"{name} was fetched as it is pinned",
+            tool=name,
+            digest=found,
+        )
 
     def examine(self, name: str, source: str) -> Admitted:
         """Admit an artifact without writing anything into policy or lock.
@@ -173,6 +202,10 @@ class Application:
 
     def keep(self, admitted: Admitted, allow: list[str]) -> None:
         """Write an admitted artifact into policy and lock.
+
+        Args:
+            admitted: The artifact.
+            allow: All that it may use from now on.
 
         Raises:
             ConfigError: The files cannot be written.

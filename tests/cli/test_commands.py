@@ -65,6 +65,21 @@ def test_a_tool_is_added_listed_called_shown_and_removed(terminal: Terminal) -> 
     assert after.json == []
 
 
+def test_a_tool_is_shown_in_the_words_of_the_policy(terminal: Terminal) -> None:
+    terminal.run("add", "echo.wasm", "--yes")
+
+    shown = terminal.run("show", "echo")
+
+    assert shown.out.splitlines()[5:] == [
+        "grants     nothing",
+        "limits     fuel 1_000_000_000, deadline 10s, memory 64MiB, output 1MiB, "
+        "table_elements 100_000, instances 100, host_calls 100_000",
+        "tool       echo: Echo the arguments.",
+        "imports    wasi_snapshot_preview1: fd_read, fd_write",
+    ]
+
+
+@pytest.mark.claim("policy.one-maker")
 def test_yes_grants_exactly_what_allow_spells_out(terminal: Terminal, here: Path) -> None:
     wants = '[[requires]]\ncapability = "clock"\nreason = "stamps"\n\n[input]'
     (here / "echo.tool.toml").write_text(ECHO_MANIFEST.replace("[input]", wants))
@@ -141,6 +156,35 @@ def test_adding_again_says_what_it_replaces(terminal: Terminal, here: Path) -> N
 
     assert done.status == 0
     assert "replaces     sha256:" in done.err
+
+
+@pytest.mark.claim("policy.one-maker")
+def test_another_artifact_does_not_inherit_the_grants_of_a_name(
+    terminal: Terminal, here: Path
+) -> None:
+    terminal.run("add", "text.wasm", "--allow", "clock", "--allow", "env=A=1", "--yes")
+    (here / "text.wasm").write_bytes(wasm(ECHO) + b"\0\2\1x")
+
+    refused = terminal.run("add", "text.wasm", "--allow", "clock", "--yes")
+    before = terminal.run("list", "--json").json
+    spelled = terminal.run("add", "text.wasm", "--allow", "clock", "--allow", "env=A=1", "--yes")
+
+    assert (refused.status, refused.code) == (2, "config.not_confirmed")
+    assert "--allow env=A=1" in refused.hints[0]
+    assert "--allow clock" not in refused.hints[0]
+    after = terminal.run("list", "--json").json
+    assert spelled.status == 0
+    assert [entry["grants"] for entry in (*before, *after)] == [["clock", "env=A=1"]] * 2
+    assert before[0]["digest"] != after[0]["digest"]
+
+
+def test_the_same_artifact_keeps_its_grants(terminal: Terminal) -> None:
+    terminal.run("add", "text.wasm", "--allow", "clock", "--yes")
+
+    done = terminal.run("add", "text.wasm", "--allow", "random", "--yes")
+
+    assert done.status == 0
+    assert terminal.run("list", "--json").json[0]["grants"] == ["clock", "random"]
 
 
 def test_removing_what_is_not_there_names_what_is(terminal: Terminal) -> None:
@@ -517,6 +561,7 @@ def project(here: Path) -> Path:
     return here
 
 
+@pytest.mark.claim("policy.inert")
 def test_a_projects_policy_is_inert_until_it_is_trusted(terminal: Terminal, here: Path) -> None:
     project(here)
 
@@ -542,6 +587,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.claim("policy.inert")
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_by_hand_makes_it_inert_again(what: str, terminal: Terminal, here: Path) -> None:
     project(here)
@@ -596,9 +642,48 @@ def test_trust_shows_what_comes_into_force_and_what_cannot(terminal: Terminal, h
 
     done = terminal.run("trust", ".", "--json")
 
-    assert done.status == 0
+    assert done.status == 3
     assert "gone cannot be admitted" in done.err
     assert done.json["tools"] == ["echo", "gone"]
+
+
+def elsewhere(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """From here on this is another person's machine, with the same project."""
+    for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(directory / kind))
+
+
+def test_trust_brings_the_pinned_artifacts_of_a_shared_project(
+    terminal: Terminal, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(here)
+    terminal.run("trust", ".")
+    pinned = (here / "hatchway.lock").read_text()
+    elsewhere(monkeypatch, tmp_path / "bob")
+
+    trusted = terminal.run("trust", ".")
+    called = terminal.run("call", "echo", '{"text": "x"}')
+
+    assert (trusted.status, called.status) == (0, 0)
+    assert (here / "hatchway.lock").read_text() == pinned
+
+
+@pytest.mark.claim("admission.pinned")
+def test_trust_refuses_a_source_that_is_not_what_the_lockfile_pins(
+    terminal: Terminal, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(here)
+    terminal.run("trust", ".")
+    pinned = (here / "hatchway.lock").read_text()
+    (here / "echo.wasm").write_bytes(wasm(ECHO_JSON) + b"\0\2\1x")
+    elsewhere(monkeypatch, tmp_path / "bob")
+
+    trusted = terminal.run("trust", ".")
+    called = terminal.run("call", "echo", '{"text": "x"}')
+
+    assert (trusted.status, trusted.code) == (3, "registry.changed")
+    assert (called.status, called.code) == (2, "call.unknown_tool")
+    assert (here / "hatchway.lock").read_text() == pinned
 
 
 # damaged files and directories

@@ -160,6 +160,7 @@ DAMAGES = (
 )
 
 
+@pytest.mark.claim("cache.authentic")
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_does_not_verify_is_built_again(
     damage: object, tmp_path: Path, compilations: list[bytes]
@@ -172,6 +173,7 @@ def test_what_does_not_verify_is_built_again(
     assert compilations == [HELLO, HELLO]
 
 
+@pytest.mark.claim("cache.authentic")
 def test_the_code_of_one_artifact_does_not_pass_for_anothers(
     tmp_path: Path, compilations: list[bytes]
 ) -> None:
@@ -191,6 +193,7 @@ def test_the_code_of_one_artifact_does_not_pass_for_anothers(
     assert len(compilations) == 4
 
 
+@pytest.mark.claim("cache.authentic")
 def test_code_for_other_engine_settings_is_not_used(
     tmp_path: Path, compilations: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +267,7 @@ def test_a_directory_that_cannot_be_made_says_which_variable_to_set(tmp_path: Pa
     assert "XDG_CACHE_HOME" in str(refused.value.hint)
 
 
+@pytest.mark.claim("cache.authentic")
 @pytest.mark.skipif(sys.platform != "linux", reason="sealed memory files are Linux's")
 def test_what_was_verified_can_no_longer_be_changed(tmp_path: Path) -> None:
     source = tmp_path / "code"
@@ -286,6 +290,7 @@ def test_what_was_verified_can_no_longer_be_changed(tmp_path: Path) -> None:
         assert os.pread(sealed, 100, 0) == b"verified"
 
 
+@pytest.mark.claim("cache.authentic")
 def test_a_file_swapped_after_it_was_copied_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def bomb() -> bytes:
     return wasm(f'(module (memory 1) (func (export "_start") {declared} {filled} {used}))')
 
 
+@pytest.mark.claim("limits.compile")
 def test_a_compile_bomb_ends_with_its_cpu_seconds() -> None:
     with pytest.raises(AdmissionError, match="1 CPU-seconds") as refused:
         compile_artifact(bomb(), CompileBudget(cpu_seconds=1))
@@ -56,6 +57,7 @@ def test_a_compile_bomb_ends_with_its_cpu_seconds() -> None:
     assert refused.value.code == "admission.compile_budget"
 
 
+@pytest.mark.claim("limits.compile")
 def test_a_compiler_that_takes_too_long_is_killed() -> None:
     with pytest.raises(AdmissionError, match=r"longer than 0\.5 s") as refused:
         compile_artifact(bomb(), CompileBudget(wall_seconds=0.5))
@@ -63,6 +65,7 @@ def test_a_compiler_that_takes_too_long_is_killed() -> None:
     assert refused.value.code == "admission.compile_budget"
 
 
+@pytest.mark.claim("limits.compile")
 def test_a_compiler_that_runs_out_of_memory_takes_only_itself_down() -> None:
     """wasmtime aborts its process then; the artifact is refused, and this process lives."""
     with pytest.raises(AdmissionError, match="SIGABRT") as refused:
@@ -127,6 +130,7 @@ def test_a_feature_that_is_off_is_refused_at_admission(feature: str) -> None:
     assert refused.value.code == "admission.invalid"
 
 
+@pytest.mark.claim("limits.compile")
 def test_the_child_gets_no_environment_no_input_and_no_open_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -229,6 +233,7 @@ def test_a_type_that_doubles_with_every_line_is_refused() -> None:
         described(wasm(text))
 
 
+@pytest.mark.claim("limits.compile")
 def test_nothing_in_this_process_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
     import wasmtime
     from wasmtime import component

@@ -15,6 +15,7 @@ from hatchway.engine.sandbox import EngineSandbox
 from hatchway.engine.settings import EngineSettings, new_engine, require_supported_wheel
 
 
+@pytest.mark.claim("engine.refuses")
 @pytest.mark.parametrize(
     "smaller",
     [
@@ -37,6 +38,7 @@ def test_a_number_of_calls_that_makes_no_sense_is_refused(calls: int) -> None:
         EngineSettings(concurrent_calls=calls)
 
 
+@pytest.mark.claim("engine.refuses")
 @pytest.mark.parametrize("version", ["49.0.0", "51.0.0", "5.0.1", "500.1"])
 def test_a_wheel_nobody_compared_with_is_refused(version: str) -> None:
     with pytest.raises(ConfigError) as refused:
@@ -46,6 +48,7 @@ def test_a_wheel_nobody_compared_with_is_refused(version: str) -> None:
     assert "pip install" in str(refused.value.hint)
 
 
+@pytest.mark.claim("engine.refuses")
 def test_a_wheel_that_registers_another_version_of_wasi_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -57,6 +60,7 @@ def test_a_wheel_that_registers_another_version_of_wasi_is_refused(
     assert refused.value.code == "config.unsupported_wheel"
 
 
+@pytest.mark.claim("engine.refuses")
 def test_a_function_that_wasi_does_not_have_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = {"wasi:cli/exit": {"escape": Function(unreachable)}}
     monkeypatch.setattr(linking, "FUNCTIONS", functions)

@@ -49,6 +49,7 @@ def victim(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.mark.oracle
 def test_notes_writes_its_file_when_it_may(victim: Path) -> None:
     note = victim / "notes.txt"
 
@@ -58,6 +59,7 @@ def test_notes_writes_its_file_when_it_may(victim: Path) -> None:
     assert note.read_text() == "hello"
 
 
+@pytest.mark.claim("isolation.recorded")
 def test_notes_is_denied_its_file_and_says_so(victim: Path, tmp_path: Path) -> None:
     bench = with_tool(tmp_path, "notes")
     note = victim / "notes.txt"
@@ -73,6 +75,7 @@ def test_notes_is_denied_its_file_and_says_so(victim: Path, tmp_path: Path) -> N
     assert (event["capability"], event["attempted"]) == ("fs.write", str(note))
 
 
+@pytest.mark.oracle
 def test_shell_steals_the_key_and_plants_its_script_when_it_may(victim: Path) -> None:
     answer = with_all_rights("shell", {"script": "echo mine", "home": str(victim)}, victim)
 
@@ -84,6 +87,7 @@ def test_shell_steals_the_key_and_plants_its_script_when_it_may(victim: Path) ->
     assert planted.read_text() == "echo mine"
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_shell_is_denied_every_attempt_and_learns_nothing(victim: Path, tmp_path: Path) -> None:
     bench = with_tool(tmp_path, "shell")
 
@@ -113,6 +117,7 @@ def test_shell_finds_no_home_of_its_own(tmp_path: Path) -> None:
     assert outcome.gated.env > 0
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_fetch_is_denied_name_and_socket_and_says_so(tmp_path: Path) -> None:
     bench = with_tool(tmp_path, "fetch")
 

@@ -22,6 +22,7 @@ def _named(lie: str) -> str:
     return f'(func $inner (@name "{lie}") unreachable)'
 
 
+@pytest.mark.claim("causes.unforgeable")
 @pytest.mark.parametrize("lie", LIES)
 def test_a_function_name_does_not_change_a_modules_cause(lie: str) -> None:
     execution = run(command("(call $inner)", declarations=_named(lie)))
@@ -29,6 +30,7 @@ def test_a_function_name_does_not_change_a_modules_cause(lie: str) -> None:
     assert (stop_code(execution), trap(execution)) == ("guest.trapped", "unreachable")
 
 
+@pytest.mark.claim("causes.unforgeable")
 @pytest.mark.parametrize("lie", LIES)
 def test_a_function_name_does_not_change_a_components_cause(lie: str) -> None:
     execution = call(trapping("(call $inner)", declarations=_named(lie)), "go")
@@ -57,6 +59,7 @@ def test_a_deep_stack_shows_its_innermost_frames_only() -> None:
     assert len(execution.frames) == 16
 
 
+@pytest.mark.claim("causes.unforgeable")
 def test_a_fuel_stop_is_not_mistaken_for_a_lie_about_fuel() -> None:
     name = "x\\0awasm trap: interrupt"
     spin = f'(func $inner (@name "{name}") (loop $again (br $again)))'
@@ -67,6 +70,7 @@ def test_a_fuel_stop_is_not_mistaken_for_a_lie_about_fuel() -> None:
     assert stop_code(execution) == "guest.fuel_exhausted"
 
 
+@pytest.mark.claim("causes.unforgeable")
 @pytest.mark.parametrize(
     "text",
     [

@@ -33,6 +33,7 @@ READ_CLOCKS = command(
 )
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_without_a_clock_time_begins_in_2000_and_steps_a_millisecond_per_reading() -> None:
     execution = run(READ_CLOCKS)
 
@@ -54,6 +55,7 @@ def test_with_a_clock_time_is_real_and_says_nothing_about_the_hosts_uptime() -> 
     assert execution.gated == Gated()
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_a_component_without_a_clock_lives_in_2000() -> None:
     execution = call(wall_clock(), "now")
 
@@ -73,6 +75,7 @@ def test_a_sleep_without_a_clock_advances_the_virtual_time_by_as_much() -> None:
     assert execution.value == 5_000_000 + 10**6
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_without_randomness_every_call_draws_the_same_bytes() -> None:
     first = call(random(), "draw", {"count": 100})
     second = call(random(), "draw", {"count": 100})
@@ -110,6 +113,7 @@ def test_the_constant_stream_does_not_repeat_within_a_call() -> None:
     assert drawn == run(DRAW).stdout
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_a_component_sees_only_the_variables_it_was_granted() -> None:
     nothing = call(environment(), "env")
     two = call(environment(), "env", granted=grant("env=MODE=fast", "env=LANG", LANG="C"))
@@ -133,6 +137,7 @@ ENVIRONMENT = command(
 )
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_a_module_sees_only_the_variables_it_was_granted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -146,6 +151,7 @@ def test_a_module_sees_only_the_variables_it_was_granted(
     assert one.stdout == b"MODE=fast\0"
 
 
+@pytest.mark.claim("isolation.recorded")
 @pytest.mark.parametrize(
     ("flags", "capability"), [(0, "fs.read"), (1, "fs.write"), (8, "fs.write")]
 )
@@ -159,6 +165,7 @@ def test_opening_a_file_is_denied_and_recorded_with_its_path(flags: int, capabil
     assert denial.function == "wasi:filesystem/types@0.2.0#[method]descriptor.open-at"
 
 
+@pytest.mark.claim("isolation.recorded")
 def test_a_socket_is_denied_and_recorded() -> None:
     execution = call(connecting(), "connect")
 
@@ -181,6 +188,7 @@ OPEN = command(
 )
 
 
+@pytest.mark.claim("isolation.recorded")
 def test_a_module_that_opens_a_file_gets_not_capable() -> None:
     execution = run(OPEN)
 
@@ -240,6 +248,7 @@ def _opening_paths(body: str) -> str:
 VERSIONS = ("0.2.0", "0.2.3", "0.2.6", "0.2.12", "0.2.99")
 
 
+@pytest.mark.claim("isolation.default-deny")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_version_of_an_interface_reaches_past_the_gates(version: str) -> None:
     clock = call(wall_clock(version), "now")
@@ -251,6 +260,7 @@ def test_no_version_of_an_interface_reaches_past_the_gates(version: str) -> None
     assert socket.denials[0].function.startswith(f"wasi:sockets/tcp-create-socket@{version}#")
 
 
+@pytest.mark.claim("isolation.default-deny")
 @pytest.mark.parametrize("version", ["0.1.0", "0.3.0", "1.0.0"])
 def test_another_generation_of_wasi_does_not_link(version: str) -> None:
     artifact = wasm(wall_clock(version))
@@ -262,6 +272,7 @@ def test_another_generation_of_wasi_does_not_link(version: str) -> None:
     assert f"wasi:clocks/wall-clock@{version}" in str(refused.value)
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_a_component_that_imports_an_unknown_function_of_a_known_interface_does_not_link() -> None:
     artifact = wasm(
         """(component
@@ -276,6 +287,7 @@ def test_a_component_that_imports_an_unknown_function_of_a_known_interface_does_
         sandbox().prepare(artifact, digest_of(artifact))
 
 
+@pytest.mark.claim("isolation.default-deny")
 def test_a_module_that_imports_what_no_host_provides_does_not_link() -> None:
     artifact = wasm('(module (import "env" "system" (func)) (func (export "_start")))')
 

@@ -40,6 +40,7 @@ CANARY = command(
 )
 
 
+@pytest.mark.claim("isolation.fresh")
 def test_no_call_sees_what_another_left_in_memory() -> None:
     left_behind = [
         run(CANARY, stdin=f"tenant {number % 2} secret".encode()).stdout for number in range(500)
@@ -100,6 +101,7 @@ MIX: tuple[Callable[[str], None], ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.claim("isolation.fresh")
 @pytest.mark.slow
 def test_a_hundred_thousand_mixed_calls_on_eight_threads_each_get_their_own_answer() -> None:
     for step in MIX:
@@ -159,6 +161,7 @@ def test_python_goes_on_while_a_guest_runs() -> None:
     assert stop_code(ended[0]) == "call.cancelled"
 
 
+@pytest.mark.claim("limits.deadline")
 def test_a_spin_beside_busy_python_threads_still_ends_at_its_deadline() -> None:
     granted = grant(limits=Limits(fuel=(1 << 63) - 1, deadline_seconds=0.2))
     prepared(SPIN)

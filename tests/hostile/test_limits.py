@@ -49,6 +49,7 @@ def test_a_trap_tells_where_the_guest_stood() -> None:
     assert len(execution.frames) == 2
 
 
+@pytest.mark.claim("limits.fuel")
 def test_a_module_that_uses_up_its_fuel_is_stopped_for_that() -> None:
     execution = run(command(SPIN), granted=grant(limits=Limits(fuel=10_000)))
 
@@ -56,6 +57,7 @@ def test_a_module_that_uses_up_its_fuel_is_stopped_for_that() -> None:
     assert execution.usage.fuel == 10_000
 
 
+@pytest.mark.claim("limits.fuel")
 def test_a_component_that_uses_up_its_fuel_is_stopped_for_that() -> None:
     execution = call(trapping(SPIN), "go", granted=grant(limits=Limits(fuel=10_000)))
 
@@ -65,6 +67,7 @@ def test_a_component_that_uses_up_its_fuel_is_stopped_for_that() -> None:
 ENDLESS = Limits(fuel=(1 << 63) - 1, deadline_seconds=0.05)
 
 
+@pytest.mark.claim("limits.deadline")
 def test_a_spinning_module_ends_at_its_deadline() -> None:
     execution = run(command(SPIN), granted=grant(limits=ENDLESS))
 
@@ -72,12 +75,14 @@ def test_a_spinning_module_ends_at_its_deadline() -> None:
     assert execution.usage.fuel is None
 
 
+@pytest.mark.claim("limits.deadline")
 def test_a_spinning_component_ends_at_its_deadline() -> None:
     execution = call(trapping(SPIN), "go", granted=grant(limits=ENDLESS))
 
     assert stop_code(execution) == "guest.deadline_exceeded"
 
 
+@pytest.mark.claim("limits.deadline")
 def test_a_module_that_spins_while_it_is_instantiated_ends_at_its_deadline() -> None:
     text = f"""(module (memory (export "memory") 1)
       (func $spin {SPIN}) (start $spin) (func (export "_start")))"""
@@ -87,6 +92,7 @@ def test_a_module_that_spins_while_it_is_instantiated_ends_at_its_deadline() -> 
     assert stop_code(execution) == "guest.deadline_exceeded"
 
 
+@pytest.mark.claim("limits.deadline")
 def test_a_sleeping_component_ends_at_its_deadline() -> None:
     execution = call(
         sleeping(), "sleep", {"nanoseconds": (1 << 64) - 1}, granted=grant(limits=ENDLESS)
@@ -105,6 +111,7 @@ SLEEP_FOR_EVER = command(
 )
 
 
+@pytest.mark.claim("limits.deadline")
 @pytest.mark.parametrize("clock", [(), ("clock",)])
 def test_a_sleeping_module_ends_at_its_deadline(clock: tuple[str, ...]) -> None:
     execution = run(SLEEP_FOR_EVER, granted=grant(*clock, limits=ENDLESS))
@@ -112,6 +119,7 @@ def test_a_sleeping_module_ends_at_its_deadline(clock: tuple[str, ...]) -> None:
     assert stop_code(execution) == "guest.deadline_exceeded"
 
 
+@pytest.mark.claim("limits.memory")
 def test_more_memory_at_start_than_allowed_is_refused_by_name() -> None:
     small = grant(limits=Limits(memory_bytes=MEBIBYTE))
 
@@ -128,6 +136,7 @@ GROW = """
 """
 
 
+@pytest.mark.claim("limits.memory")
 def test_growing_beyond_the_limit_answers_minus_one_and_the_guest_goes_on() -> None:
     small = grant(limits=Limits(memory_bytes=MEBIBYTE))
 
@@ -144,6 +153,7 @@ def test_growth_within_the_limit_shows_in_the_usage() -> None:
     assert execution.usage.memory_bytes == 1001 * 65536
 
 
+@pytest.mark.claim("limits.memory")
 def test_more_table_elements_than_allowed_are_refused() -> None:
     small = grant(limits=Limits(table_elements=10))
 
@@ -152,6 +162,7 @@ def test_more_table_elements_than_allowed_are_refused() -> None:
     assert stop_code(execution) == "guest.memory_exceeded"
 
 
+@pytest.mark.claim("limits.memory")
 def test_a_table_does_not_grow_beyond_its_limit() -> None:
     grow = """
       (i32.store (i32.const 64) (table.grow (ref.null func) (i32.const 100)))
@@ -165,6 +176,7 @@ def test_a_table_does_not_grow_beyond_its_limit() -> None:
     assert execution.stdout == b"\xff\xff\xff\xff"
 
 
+@pytest.mark.claim("limits.memory")
 def test_more_core_instances_than_allowed_are_refused() -> None:
     many = "".join(f"(core instance $i{number} (instantiate $m))" for number in range(5))
     text = f"""(component (core module $m (func (export "go"))) {many}
@@ -175,6 +187,7 @@ def test_more_core_instances_than_allowed_are_refused() -> None:
     assert stop_code(execution) == "guest.memory_exceeded"
 
 
+@pytest.mark.claim("limits.memory")
 def test_more_memories_than_a_call_may_have_are_refused() -> None:
     many = "".join(f"(core instance $i{number} (instantiate $m))" for number in range(5))
     text = f"""(component (core module $m (memory 1) (func (export "go"))) {many}
@@ -195,6 +208,7 @@ PRINT_FOR_EVER = command(
 )
 
 
+@pytest.mark.claim("limits.output")
 def test_output_beyond_the_limit_ends_a_module_and_is_not_kept() -> None:
     execution = run(PRINT_FOR_EVER, granted=grant(limits=Limits(output_bytes=10_000)))
 
@@ -202,6 +216,7 @@ def test_output_beyond_the_limit_ends_a_module_and_is_not_kept() -> None:
     assert len(execution.stdout) == 8192
 
 
+@pytest.mark.claim("limits.output")
 def test_output_beyond_the_limit_ends_a_component() -> None:
     execution = call(
         printing(), "print", {"count": 1 << 31}, granted=grant(limits=Limits(output_bytes=10_000))
@@ -211,6 +226,7 @@ def test_output_beyond_the_limit_ends_a_component() -> None:
     assert len(execution.stdout) == 8192
 
 
+@pytest.mark.claim("limits.output")
 def test_stderr_counts_as_output() -> None:
     text = PRINT_FOR_EVER.replace("(i32.const 1) (i32.const 0)", "(i32.const 2) (i32.const 0)")
 
@@ -220,6 +236,7 @@ def test_stderr_counts_as_output() -> None:
     assert execution.stdout == b""
 
 
+@pytest.mark.claim("limits.output")
 @pytest.mark.parametrize("count", [100_000, 2 << 20, 60 << 20])
 def test_a_result_beyond_the_limit_is_not_returned(count: int) -> None:
     granted = grant(limits=Limits(output_bytes=1000, memory_bytes=128 * MEBIBYTE))
@@ -242,6 +259,7 @@ def test_one_vector_cannot_promise_more_than_memory_holds() -> None:
     assert execution.stdout == b""
 
 
+@pytest.mark.claim("limits.host-calls")
 def test_calling_the_host_too_often_ends_the_guest() -> None:
     body = "(loop $again (drop (call $sched_yield)) (br $again))"
     text = command(body, imports=wasi("sched_yield", ""))

@@ -51,6 +51,7 @@ numbers = st.one_of(
 )
 
 
+@pytest.mark.claim("isolation.memory")
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
 @settings(max_examples=60, deadline=None)
 @given(values=st.lists(numbers, min_size=9, max_size=9))
@@ -83,12 +84,14 @@ INVALID = 28
 BAD_FILE = 8
 
 
+@pytest.mark.claim("isolation.memory")
 def test_a_result_just_outside_is_a_fault_and_just_inside_is_not() -> None:
     assert _errno("clock_time_get", 0, 0, 65536 - 8) == 0
     assert _errno("clock_time_get", 0, 0, 65536 - 7) == FAULT
     assert _errno("clock_time_get", 0, 0, (1 << 32) - 4) == FAULT
 
 
+@pytest.mark.claim("isolation.memory")
 def test_a_length_that_would_wrap_around_is_a_fault() -> None:
     assert _errno("random_get", 16, (1 << 32) - 8) == FAULT
     assert _errno("random_get", (1 << 32) - 8, 16) == FAULT
@@ -151,6 +154,7 @@ def test_something_else_exported_as_memory_is_no_memory() -> None:
     assert execution.stop.details == {"exit_code": FAULT}
 
 
+@pytest.mark.claim("isolation.memory")
 def test_memory_that_grew_is_seen_at_its_new_size() -> None:
     text = f"""(module
       (import "{WASI}" "random_get" (func $random (param i32 i32) (result i32)))

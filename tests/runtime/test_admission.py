@@ -209,6 +209,7 @@ def test_a_source_that_must_be_fetched_is_refused_for_now(tmp_path: Path) -> Non
     assert isinstance(error, RegistryError)
 
 
+@pytest.mark.claim("admission.pinned")
 def test_what_is_admitted_is_what_runs_whatever_happens_to_the_file(tmp_path: Path) -> None:
     bench = workbench(tmp_path)
     bench.add("echo", ECHO_JSON, manifest=ECHO_MANIFEST)
@@ -220,6 +221,7 @@ def test_what_is_admitted_is_what_runs_whatever_happens_to_the_file(tmp_path: Pa
     assert outcome.structured == {"text": "still me"}
 
 
+@pytest.mark.claim("admission.pinned")
 def test_a_stored_artifact_that_was_changed_on_disk_does_not_run(tmp_path: Path) -> None:
     import shutil
 
@@ -263,6 +265,7 @@ def test_a_tool_that_needs_more_memory_than_its_limit_says_so_before_a_call(
     assert quarantined.error.hint == '[tools.big.limits] memory = "125MiB"'
 
 
+@pytest.mark.claim("admission.pinned")
 def test_text_that_differs_from_what_was_admitted_quarantines_the_tool(tmp_path: Path) -> None:
     bench = workbench(tmp_path)
     bench.add("echo", ECHO_JSON, manifest=ECHO_MANIFEST)

@@ -25,6 +25,7 @@ def terminal(bench: Workbench) -> list[str]:
     return [event["event"] for event in bench.events() if event["event"] in TERMINAL_EVENTS]
 
 
+@pytest.mark.claim("events.exactly-one")
 def test_a_call_is_answered_and_leaves_one_terminal_event(tmp_path: Path) -> None:
     bench = workbench(tmp_path)
     bench.add("echo", ECHO_JSON, manifest=ECHO_MANIFEST)
@@ -40,6 +41,7 @@ def test_a_call_is_answered_and_leaves_one_terminal_event(tmp_path: Path) -> Non
     assert terminal(bench) == ["call.completed"]
 
 
+@pytest.mark.claim("events.no-arguments")
 def test_events_know_the_arguments_by_digest_only(tmp_path: Path) -> None:
     bench = workbench(tmp_path)
     bench.add("echo", ECHO_JSON, manifest=ECHO_MANIFEST)
@@ -63,6 +65,7 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.claim("events.exactly-one")
 @pytest.mark.parametrize("what", REFUSALS)
 def test_a_call_that_cannot_begin_is_refused_and_on_record(what: str, tmp_path: Path) -> None:
     tool, arguments, code = REFUSALS[what]
@@ -109,6 +112,7 @@ def test_a_requirement_that_policy_does_not_cover_refuses_the_call(tmp_path: Pat
     assert not allowed.is_error
 
 
+@pytest.mark.claim("client.no-coaching")
 def test_the_way_to_more_power_is_not_told_to_the_model(tmp_path: Path) -> None:
     needs = ECHO_MANIFEST.replace(
         "[input]", '[[requires]]\ncapability = "clock"\nreason = "to stamp"\n\n[input]'
@@ -135,6 +139,7 @@ def test_another_tenant_may_call_nothing(tmp_path: Path) -> None:
     assert outcome.error.code == "call.not_authorized"
 
 
+@pytest.mark.claim("isolation.recorded")
 def test_a_denial_has_an_event_of_its_own_and_does_not_end_the_call(tmp_path: Path) -> None:
     bench = workbench(tmp_path)
     bench.add("nosy", opening("etc/passwd"))
@@ -247,6 +252,7 @@ def test_a_call_that_nobody_waits_for_does_not_begin(tmp_path: Path) -> None:
     assert terminal(bench) == ["call.refused"]
 
 
+@pytest.mark.claim("events.exactly-one")
 def test_a_bug_of_ours_is_on_record_and_tells_the_caller_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +274,7 @@ def test_a_bug_of_ours_is_on_record_and_tells_the_caller_nothing(
     assert bench.events("call.failed")[0]["code"] == "internal"
 
 
+@pytest.mark.claim("events.exactly-one")
 def test_nothing_is_answered_that_could_not_be_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +301,7 @@ def test_call_identifiers_are_unique_and_say_nothing_else(tmp_path: Path) -> Non
     assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9]+", identifier) for identifier in identifiers)
 
 
+@pytest.mark.claim("events.no-arguments")
 def test_a_name_from_a_client_cannot_write_into_the_log(tmp_path: Path) -> None:
     bench = workbench(tmp_path)
 

@@ -105,6 +105,7 @@ def test_serve_answers_a_client_with_the_token(era: str, bench: Workbench) -> No
     assert event["tool"] == "echo"
 
 
+@pytest.mark.claim("door.loopback")
 def test_without_the_token_nothing_is_answered(bench: Workbench) -> None:
     with serving() as url:
         token = token_of(bench)
@@ -133,6 +134,7 @@ def test_the_challenge_names_the_scheme_and_says_no_more(bench: Workbench) -> No
     assert bench.events("server.started")
 
 
+@pytest.mark.claim("door.loopback")
 def test_a_name_that_points_here_by_dns_is_refused(bench: Workbench) -> None:
     with serving() as url:
         token = token_of(bench)
@@ -152,6 +154,7 @@ def test_a_name_that_points_here_by_dns_is_refused(bench: Workbench) -> None:
     assert fine == 200
 
 
+@pytest.mark.claim("door.loopback")
 def test_a_web_page_is_refused_even_with_the_token(bench: Workbench) -> None:
     with serving() as url:
         token = token_of(bench)
@@ -163,6 +166,7 @@ def test_a_web_page_is_refused_even_with_the_token(bench: Workbench) -> None:
     assert set(origins.values()) == {403}
 
 
+@pytest.mark.claim("door.loopback")
 @pytest.mark.parametrize(
     "text",
     [
@@ -225,6 +229,7 @@ def test_the_token_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.mark.claim("door.loopback")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o666])
 def test_a_token_others_could_read_is_refused(mode: int, tmp_path: Path) -> None:
     file = tmp_path / "token"

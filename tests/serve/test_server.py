@@ -121,6 +121,7 @@ def test_an_unknown_tool_is_an_error_of_the_request(era: str, tmp_path: Path) ->
     with_client(runtime, era, talk)
 
 
+@pytest.mark.claim("client.no-coaching")
 @pytest.mark.parametrize("era", ERAS)
 def test_no_exception_text_reaches_a_client(
     era: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -147,6 +148,7 @@ def test_no_exception_text_reaches_a_client(
     with_client(runtime, era, talk)
 
 
+@pytest.mark.claim("client.no-coaching")
 def test_what_a_client_is_told_of_a_failure_is_a_code_and_fixed_words() -> None:
     assert "ValueError" not in failure_text(ValueError("secret"))
     assert "secret" not in failure_text(ValueError("secret"))
@@ -272,6 +274,7 @@ class _Stuck:
         return Outcome()
 
 
+@pytest.mark.claim("limits.lost-threads")
 def test_a_thread_that_does_not_come_back_is_given_up_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,6 +370,7 @@ def test_a_big_message_goes_through_in_both_directions(tmp_path: Path) -> None:
     anyio.run(main)
 
 
+@pytest.mark.claim("door.stdout")
 def test_what_a_guest_prints_never_reaches_the_protocol(tmp_path: Path) -> None:
     """A component's stdout is no answer and goes nowhere."""
     bench = workbench(tmp_path)
@@ -382,6 +386,7 @@ def test_what_a_guest_prints_never_reaches_the_protocol(tmp_path: Path) -> None:
     anyio.run(main)
 
 
+@pytest.mark.claim("limits.deadline")
 def test_a_deadline_is_kept_end_to_end(tmp_path: Path) -> None:
     sleeper = command(
         """

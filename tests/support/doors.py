@@ -22,7 +22,7 @@ ERAS = ("auto", "legacy")
 """What a client of today and one of last year ask for."""
 
 
-def server(runtime: Runtime, *, at_once: int = 8) -> Server[dict[str, Any]]:
+def server(runtime: Runtime, *, at_once: int = 4) -> Server[dict[str, Any]]:
     """The MCP server that `hatchway serve` would build."""
     return Doorkeeper(runtime, at_once=at_once, on_rejected=_ignore, on_lost_thread=_ignore).server(
         "stdio"

@@ -22,6 +22,8 @@ from hatchway.runtime.catalog import require_memory
 if TYPE_CHECKING:
     from hatchway.core.capability import Capability
     from hatchway.core.manifest import Want
+    from hatchway.policy.document import ToolPolicy
+    from hatchway.provenance.lockfile import LockedTool
     from hatchway.runtime.admission import Admitted
     from hatchway.runtime.project import Project
 
@@ -56,10 +58,14 @@ def add(
     say(f"checking {source} (compiling, if it is new here)")
     admitted = opened.examine(owner, spelled)
     present = opened.project.policy().tools.get(owner)
-    granted = [*(present.allow if present else ()), *wanted]
-    _describe(admitted, granted)
-    if replaced is not None and replaced.digest != admitted.lock.digest:
-        say(f"  replaces     {replaced.digest}")
+    held = [] if present is None else list(present.allow)
+    if is_another := _is_another(admitted, present, replaced):
+        _describe(admitted, wanted)
+        say(f"  replaces     {replaced.digest if replaced else 'what the policy names'}")
+    else:
+        _describe(admitted, [*held, *wanted])
+    carried = _carried(owner, held, wanted, yes=yes) if is_another else held
+    granted = [*carried, *wanted]
     if not yes:
         granted += _ask(admitted, granted)
     new = [str(capability) for capability in granted]
@@ -85,6 +91,38 @@ def _source_for(project: Project, source: str) -> str:
     if not project.is_own and absolute.is_relative_to(base):
         return f"./{absolute.relative_to(base)}"
     return str(absolute)
+
+
+def _is_another(
+    admitted: Admitted, present: ToolPolicy | None, replaced: LockedTool | None
+) -> bool:
+    """Whether the policy's entry of that name was written for another artifact."""
+    if replaced is not None:
+        return replaced.digest != admitted.lock.digest
+    return present is not None and present.source != admitted.lock.source
+
+
+def _carried(
+    name: str, held: list[Capability], wanted: list[Capability], *, yes: bool
+) -> list[Capability]:
+    """The grants of an artifact that go over to the one that replaces it, each confirmed.
+
+    Raises:
+        ConfigError: Nobody can be asked, and `--allow` does not spell them out. What was
+            granted to one artifact must not fall to another for having the same name.
+    """
+    others = [capability for capability in held if covering(wanted, capability) is None]
+    if others and (yes or not sys.stdin.isatty()):
+        spelled = " ".join(f"--allow {capability}" for capability in others)
+        powers = ", ".join(str(capability) for capability in others)
+        message = f"the name {name!r} belongs to another artifact, which was granted {powers}"
+        hint = f"repeat {spelled} for the new one, or revoke it, or choose another --name"
+        raise ConfigError(message, code="config.not_confirmed", hint=hint)
+    return [
+        capability
+        for capability in others
+        if typer.confirm(f"grant {capability} to this one too?", default=False, err=True)
+    ]
 
 
 def _describe(admitted: Admitted, granted: list[Capability]) -> None:

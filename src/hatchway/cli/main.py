@@ -117,10 +117,9 @@ def _status_of_unexpected(error: BaseException) -> int:
         return _INTERRUPTED
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         # A usage error of the option parser: a wrong flag, a missing argument.
-        say(f"error[config.usage]: {error.format_message()}")
         context = getattr(error, "ctx", None)
-        if context is not None:
-            say(f"  hint: {context.command_path} --help")
+        hint = None if context is None else f"{context.command_path} --help"
+        complain(ConfigError(error.format_message(), code="config.usage", hint=hint))
         return ConfigError.exit_status
     import traceback
 

@@ -11,10 +11,11 @@ from hatchway.cli.options import Json, Name, application
 from hatchway.cli.output import print_json, print_line
 from hatchway.cli.remove import require_tool
 from hatchway.core.untrusted import printable
-from hatchway.policy.units import spell_seconds
+from hatchway.policy.units import spell_bytes, spell_seconds
 from hatchway.runtime.effects import annotations_of
 
 if TYPE_CHECKING:
+    from hatchway.core.limits import Limits
     from hatchway.runtime.catalog import Catalog
 
 
@@ -30,16 +31,35 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     for key in ("name", "state", "kind", "digest", "source"):
         print_line(f"{key:<10} {printable(str(report[key] or '-'), limit=500)}")
     print_line(f"{'grants':<10} {', '.join(report['grants']) or 'nothing'}")
-    limits = ", ".join(f"{key} {value}" for key, value in report["limits"].items())
-    print_line(f"{'limits':<10} {limits}")
+    print_line(f"{'limits':<10} {_spelled(catalog.policy.tools[name].limits)}")
     for tool in report["functions"]:
         print_line(f"tool       {tool['name']}: {printable(tool['description'], limit=300)}")
         for want in tool["requires"]:
             print_line(f"  requires {want['capability']} ({printable(want['reason'])})")
-    for function in report["imports"]:
-        print_line(f"imports    {printable(function)}")
+    for module, functions in _by_module(report["imports"]).items():
+        print_line(f"imports    {printable(module)}: {printable(', '.join(functions), limit=2000)}")
     for item in report["quarantined"]:
         print_line(f"left out   {item['name']}: {item['reason']}")
+
+
+def _spelled(limits: Limits) -> str:
+    """The limits as a policy would say them."""
+    return (
+        f"fuel {limits.fuel:_}, deadline {spell_seconds(limits.deadline_seconds)}, "
+        f"memory {spell_bytes(limits.memory_bytes)}, output {spell_bytes(limits.output_bytes)}, "
+        f"table_elements {limits.table_elements:_}, instances {limits.instances}, "
+        f"host_calls {limits.host_calls:_}"
+    )
+
+
+def _by_module(imports: list[str]) -> dict[str, list[str]]:
+    """Host functions by the module or interface they come from."""
+    grouped: dict[str, list[str]] = {}
+    for function in imports:
+        # A component's functions are spelled INTERFACE#NAME, a module's MODULE.NAME.
+        module, _, name = function.partition("#" if "#" in function else ".")
+        grouped.setdefault(module, []).append(name)
+    return grouped
 
 
 def _report(catalog: Catalog, owner: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from hatchway.cli.options import Json
 from hatchway.cli.output import complain, plural, print_json, say
-from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError
 from hatchway.core.events import Severity
 from hatchway.policy.document import FILE_NAME
 
@@ -19,8 +19,11 @@ def trust(
         Path, typer.Argument(metavar="DIR", help="The directory that holds hatchway.toml.")
     ],
     json: Json = False,
-) -> None:
-    """Put a project's own policy in force, as it stands now."""
+) -> int:
+    """Put a project's own policy in force, as it stands now.
+
+    Exits with 3 when it is in force but one of its tools cannot be admitted.
+    """
     from hatchway.compose import open_application
 
     file = directory / FILE_NAME if directory.is_dir() else directory
@@ -38,10 +41,12 @@ def trust(
     failed = 0
     locked = project.lock().tools
     for name, entry in policy.tools.items():
-        if name in locked and locked[name].source == entry.source:
-            continue
+        pinned = locked.get(name)
         try:
-            opened.admit(name, entry.source, [])
+            if pinned is not None and pinned.source == entry.source:
+                opened.restore(name, pinned)
+            else:
+                opened.admit(name, entry.source, [])
         except HatchwayError as error:
             failed += 1
             say(f"{name} cannot be admitted:")
@@ -50,3 +55,4 @@ def trust(
     say(f"{project.policy_file} is in force: {plural(len(policy.tools), 'tool')}, {failed} failed")
     if json:
         print_json({"policy": str(project.policy_file), "tools": sorted(policy.tools)})
+    return AdmissionError.exit_status if failed else 0

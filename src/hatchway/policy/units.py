@@ -57,3 +57,9 @@ def parse_count(value: object) -> int:
 def spell_seconds(seconds: float) -> str:
     """A duration in the unit people would choose: ``5s``, ``250ms``."""
     return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
+
+
+def spell_bytes(size: int) -> str:
+    """A size in the largest unit that keeps it whole: ``64MiB``, ``1000B``."""
+    unit = next(unit for unit in reversed(_BYTE_UNITS) if size % _BYTE_UNITS[unit] == 0)
+    return f"{size // _BYTE_UNITS[unit]}{unit}"

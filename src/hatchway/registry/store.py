@@ -64,7 +64,7 @@ class ArtifactStore:
             artifact = path.read_bytes()
         except OSError as error:
             message = f"the artifact {digest} is not in {str(self._directory)!r}"
-            hint = "admit it again with hatchway add"
+            hint = "hatchway add its source again; in a project: hatchway trust DIR"
             raise RegistryError(message, code="registry.missing", hint=hint) from error
         if digest_of(artifact) != digest:
             message = f"the stored artifact {digest} was changed on disk"

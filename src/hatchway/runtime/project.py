@@ -134,7 +134,7 @@ class Project:
     def _exclusively(self) -> Iterator[None]:
         """Only one process changes this policy at a time."""
         try:
-            self.base.mkdir(parents=True, exist_ok=True)
+            self.base.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise _unwritable(self.base, error) from error
@@ -161,13 +161,12 @@ class PolicyEdit:
         return tomlkit.dumps(self._document)
 
     def set_tool(self, name: str, source: str, allow: list[str]) -> None:
-        """Make sure that there is an entry with `source`, allowing at least `allow`."""
+        """Make sure that there is an entry with `source`, allowing exactly `allow`."""
         tools = self._tools()
         if name not in tools:
             tools[name] = tomlkit.table()
         tools[name]["source"] = source
-        present = [str(item) for item in tools[name].get("allow", [])]
-        self._set_allow(tools[name], [*present, *(item for item in allow if item not in present)])
+        self._set_allow(tools[name], list(dict.fromkeys(allow)))
 
     def remove_tool(self, name: str) -> None:
         """Take the entry away."""

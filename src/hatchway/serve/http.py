@@ -177,6 +177,9 @@ async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
+        # Nothing stands in front of a loopback address whose word about the client counts.
+        proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=5,
     )
     await uvicorn.Server(config).serve(sockets=[listener])

@@ -1,0 +1,210 @@
+"""What the reference pages list is what there is: no more, no less."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+import typer.main
+from terminal import Terminal
+
+from hatchway.cli.main import app
+from hatchway.core.capability import CAPABILITY_NAMES
+from hatchway.core.errors import HatchwayError
+from hatchway.core.events import EventName
+from hatchway.core.limits import Limits
+from hatchway.policy.document import LIMIT_KEYS
+from hatchway.policy.units import parse_bytes, parse_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
+SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
+EVERYWHERE = {"--help", "--json"}
+"""Options that the page explains once."""
+
+
+def section(text: str, heading: str) -> str:
+    return text.partition(f"\n## {heading}")[2].partition("\n## ")[0]
+
+
+# Commands
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("COLUMNS", "200")
+    return Terminal(capsys)
+
+
+def command_line() -> Any:
+    return typer.main.get_command(app)
+
+
+def long_options(command: Any) -> set[str]:
+    names = {name for parameter in command.params for name in parameter.opts}
+    return {name for name in names if name.startswith("--")} - EVERYWHERE
+
+
+def documented_options(text: str) -> set[str]:
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `-")]
+    return set(re.findall(r"--[a-z-]+", " ".join(rows))) - EVERYWHERE
+
+
+def test_every_command_has_its_section() -> None:
+    headings = re.findall(r"^## hatchway (\S+)", (DOCS / "cli.md").read_text(), re.MULTILINE)
+
+    assert sorted(headings) == sorted(command_line().commands)
+
+
+@pytest.mark.parametrize("name", sorted(command_line().commands))
+def test_every_option_is_in_its_commands_section(name: str) -> None:
+    described = section((DOCS / "cli.md").read_text(), f"hatchway {name}")
+
+    assert documented_options(described) == long_options(command_line().commands[name])
+
+
+@pytest.mark.parametrize("name", sorted(command_line().commands))
+def test_every_argument_is_in_its_commands_heading(terminal: Terminal, name: str) -> None:
+    headings = re.findall(r"^## hatchway (.*)$", (DOCS / "cli.md").read_text(), re.MULTILINE)
+
+    usage = terminal.run(name, "--help").out.splitlines()[0].removeprefix("Usage: hatchway ")
+
+    # Whether a name is optional is said with brackets here and braces there.
+    spelled = re.sub(r"[{}\[\]]|\.\.\.", "", usage.replace(" [OPTIONS]", ""))
+    assert spelled in [re.sub(r"[{}\[\]]", "", heading) for heading in headings]
+
+
+def test_the_options_before_a_command_are_documented() -> None:
+    before = (DOCS / "cli.md").read_text().partition("\n## ")[0]
+
+    assert documented_options(before) == long_options(command_line()) | {
+        "--install-completion",
+        "--show-completion",
+    }
+
+
+# Errors, events, capabilities, limits
+
+
+def constants() -> Iterator[str]:
+    for file in SOURCES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_every_code_of_an_error_is_documented_and_no_other() -> None:
+    code = re.compile(r"(?:guest|call|admission|registry|config)\.[a-z_]+")
+    events = set(get_args(EventName))
+    used = {value for value in constants() if code.fullmatch(value)} - events
+    used |= {each.code for each in subclasses(HatchwayError)}
+
+    page = (DOCS / "errors.md").read_text().partition("| Code |")[2]
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    listed = set(re.findall(r"`([a-z]+\.[a-z_]+)`", " ".join(rows)))
+
+    # A file that Codex reads has a name that looks like a code.
+    assert listed == (used | {"capability.denied"}) - {"config.toml", "internal"}
+
+
+def subclasses(kind: type[HatchwayError]) -> Iterator[type[HatchwayError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from subclasses(each)
+
+
+def test_every_event_is_documented_and_no_other() -> None:
+    listed = set(re.findall(r"^\| (`[^|]*`) \|", (DOCS / "events.md").read_text(), re.MULTILINE))
+    names = {name for row in listed for name in re.findall(r"`([a-z]+\.[a-z]+)`", row)}
+
+    assert names == set(get_args(EventName))
+
+
+def test_every_capability_is_documented_and_no_other() -> None:
+    power = section((DOCS / "policy.md").read_text(), "Power: one grammar")
+    rows = [line.split("|")[1] for line in power.splitlines() if line.startswith("| `")]
+
+    assert set(re.findall(r"`([a-z.]+)`", " ".join(rows))) == set(CAPABILITY_NAMES)
+
+
+def test_every_limit_is_documented_with_its_default() -> None:
+    table = section((DOCS / "policy.md").read_text(), "Limits")
+    rows = re.findall(r"^\| `([a-z_]+)` \| ([^|]*) \|", table, re.MULTILINE)
+    defaults = Limits()
+
+    said = {key: value.strip().strip("`") for key, value in rows}
+
+    assert set(said) == set(LIMIT_KEYS) | {"scratch"}
+    assert parse_seconds(said["deadline"]) == defaults.deadline_seconds
+    assert parse_bytes(said["memory"]) == defaults.memory_bytes
+    assert parse_bytes(said["output"]) == defaults.output_bytes
+    for key in ("fuel", "table_elements", "instances", "host_calls"):
+        assert int(said[key].replace(",", "")) == getattr(defaults, key)
+
+
+# Claims, decisions, links
+
+
+def claimed() -> set[str]:
+    text = section((DOCS / "security-model.md").read_text(), "You can rely on")
+    return set(re.findall(r"\*\(([a-z.-]+)\)\*", text))
+
+
+def proven() -> dict[str, list[str]]:
+    tests: dict[str, list[str]] = {}
+    for file in sorted((REPOSITORY / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.claim"):
+                (name,) = (each.value for each in node.args if isinstance(each, ast.Constant))
+                tests.setdefault(str(name), []).append(f"{file.name}:{node.lineno}")
+    return tests
+
+
+def test_every_claim_has_tests_and_every_marked_test_a_claim() -> None:
+    assert set(proven()) == claimed()
+
+
+def test_every_decision_is_in_the_list() -> None:
+    listed = re.findall(r"\]\((\d{4}-[a-z-]+\.md)\)", (DOCS / "decisions/README.md").read_text())
+
+    assert sorted(listed) == sorted(file.name for file in (DOCS / "decisions").glob("0*.md"))
+
+
+def test_every_runtime_dependency_has_its_reason() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[<>=]", line)[0] for line in project["dependencies"]}
+    page = (DOCS / "decisions" / "0002-dependencies.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+
+    assert set(re.findall(r"`([a-z-]+)`", " ".join(rows))) == needed
+
+
+def test_every_shipped_example_is_there() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+
+    assert [file for file in shipped if not (REPOSITORY / file).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(file, id=file.relative_to(REPOSITORY).as_posix())
+        for file in [
+            *REPOSITORY.glob("*.md"),
+            *DOCS.rglob("*.md"),
+            REPOSITORY / "examples/README.md",
+        ]
+    ],
+)
+def test_every_link_leads_somewhere(file: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text())
+
+    assert [link for link in links if not (file.parent / link).exists()] == []

@@ -1,0 +1,119 @@
+"""Calls that open something name everything they leave open, even where a default would do."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "hatchway"
+
+MUST_NAME = {
+    # A child gets no stream, variable or descriptor that nobody chose.
+    "subprocess.Popen": {"stdin", "stdout", "stderr", "env", "cwd", "start_new_session"},
+    # The SDK's default for a server without a host is no protection at all.
+    "TransportSecuritySettings": {
+        "enable_dns_rebinding_protection",
+        "allowed_hosts",
+        "allowed_origins",
+    },
+    # The default believes X-Forwarded-For.
+    "uvicorn.Config": {"proxy_headers", "access_log", "server_header", "ws"},
+}
+
+NEVER = {
+    "os.system": "a shell",
+    "os.popen": "a shell",
+    "subprocess.run": "Popen, which names everything",
+    "subprocess.call": "Popen, which names everything",
+    "subprocess.check_output": "Popen, which names everything",
+    "eval": "code from text",
+    "exec": "code from text",
+    "pickle.loads": "code from bytes",
+    "marshal.loads": "code from bytes",
+    "wasmtime.WasiConfig": "wasmtime's WASI, which inherits",
+    "wasmtime.wat2wasm": "a parser in this process",
+    "wasmtime.Module": "compiling in this process",
+    "wasmtime.Module.from_file": "compiling in this process",
+    "wit.Component": "compiling in this process",
+}
+
+COMPILER = "engine/compiler.py"
+"""Runs in the child, whose limits are set before anything else happens."""
+
+PURE_IMPORTS = {
+    "__future__", "base64", "collections", "dataclasses", "difflib", "enum", "hashlib", "hmac",
+    "json", "math", "re", "tomllib", "types", "typing", "unicodedata", "urllib",
+}  # fmt: skip
+"""Modules of the standard library that neither read nor change anything outside."""
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    for file in sorted(SOURCE.rglob("*.py")):
+        place = file.relative_to(SOURCE).as_posix()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                yield f"{place}:{node.lineno}", ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("function", MUST_NAME)
+def test_a_permissive_call_names_what_it_leaves_open(function: str) -> None:
+    found = [(place, node) for place, name, node in calls() if name == function]
+
+    assert found
+    for place, node in found:
+        given = {keyword.arg for keyword in node.keywords}
+        assert MUST_NAME[function] <= given, f"{place}: {MUST_NAME[function] - given}"
+
+
+def test_what_is_never_called_is_not_called() -> None:
+    found = {
+        f"{place} calls {name}: {NEVER[name]}"
+        for place, name, _ in calls()
+        if name in NEVER and not place.startswith(f"{COMPILER}:")
+    }
+
+    assert found == set()
+
+
+def test_no_call_starts_a_shell() -> None:
+    found = [
+        place
+        for place, _, node in calls()
+        if any(keyword.arg == "shell" for keyword in node.keywords)
+    ]
+
+    assert found == []
+
+
+def test_a_file_that_is_made_says_who_may_read_it() -> None:
+    """A directory or file below Hatchway's own is nobody else's unless that was meant."""
+    found = [
+        place
+        for place, name, node in calls()
+        if name.endswith(".mkdir")
+        and not place.startswith(("cli/", "engine/compiler"))
+        and not any(keyword.arg == "mode" for keyword in node.keywords)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("package", ["core", "policy"])
+def test_what_decides_imports_nothing_that_looks_outside(package: str) -> None:
+    imported = set()
+    for file in (SOURCE / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+
+    assert imported - {"hatchway"} <= PURE_IMPORTS
+    assert PURE_IMPORTS <= sys.stdlib_module_names
