@@ -113,7 +113,7 @@ def test_shell_finds_no_home_of_its_own(tmp_path: Path) -> None:
     outcome = ask(bench.runtime(), "shell", {"script": ""})
 
     assert outcome.structured is not None
-    assert outcome.structured["attempts"][1]["tried"] == "write /root/.ssh/rc"
+    assert outcome.structured["attempts"][1]["tried"].endswith("/.ssh/rc")
     assert outcome.gated.env > 0
 
 

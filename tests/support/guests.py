@@ -13,6 +13,7 @@ from hatchway.core.manifest import ToolManifest
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation
 from hatchway.core.tool import Tool
 from hatchway.engine.sandbox import EngineSandbox
+from hatchway.engine.settings import EngineSettings
 from hatchway.policy.decide import decide
 from hatchway.policy.document import Policy, ToolPolicy
 from hatchway.policy.grammar import parse_capability
@@ -53,7 +54,7 @@ def wasi(name: str, parameters: str = "i32 i32 i32 i32", *, result: bool = True)
 @cache
 def sandbox() -> EngineSandbox:
     """The engine that tests share; nothing of a run outlives it."""
-    return EngineSandbox(artifacts=_absent)
+    return EngineSandbox(artifacts=_absent, settings=EngineSettings(concurrent_calls=16))
 
 
 def _absent(digest: str) -> bytes:

@@ -20,12 +20,12 @@ from hatchway.core.capability import (
     ToolUse,
 )
 from hatchway.core.wit import (
-    INTEGER_RANGES,
     EnumType,
     FlagsType,
     ListType,
     OptionType,
     Primitive,
+    PrimitiveName,
     RecordType,
     ResultType,
     TupleType,
@@ -132,9 +132,7 @@ def _plain_capabilities() -> SearchStrategy[Capability]:
 
 def allowed_capabilities() -> SearchStrategy[Capability]:
     """What an operator may write, of every kind and with every option."""
-    reads = st.builds(
-        FileAccess, access=st.just("read"), guest_path=paths(), host_path=paths()
-    )
+    reads = st.builds(FileAccess, access=st.just("read"), guest_path=paths(), host_path=paths())
     writes = st.builds(
         FileAccess,
         access=st.just("write"),
@@ -153,12 +151,12 @@ def wanted_capabilities() -> SearchStrategy[Capability]:
     """What an author may ask for: no host directories, no values, no options."""
     files = st.builds(FileAccess, access=st.sampled_from(("read", "write")), guest_path=paths())
     variable = st.builds(EnvironmentVariable, variable=variables())
-    http = _http_accesses(st.none(), st.just(False))  # noqa: FBT003 - a strategy's only argument
+    http = _http_accesses(st.none(), st.just(False))
     return st.one_of(files, http, variable, _plain_capabilities())
 
 
-def related_capabilities() -> SearchStrategy[Capability]:
-    """Capabilities from so small a world that many of them cover each other."""
+def related_by_kind() -> tuple[SearchStrategy[Capability], ...]:
+    """For every kind, capabilities from so small a world that many cover each other."""
     directory = st.sampled_from(("/", "/a", "/a/b", "/a/b/c", "/ab", "/b"))
     files = st.builds(
         FileAccess,
@@ -191,9 +189,12 @@ def related_capabilities() -> SearchStrategy[Capability]:
         tool=st.sampled_from(("grep", "sed")),
         function=st.sampled_from((None, "run", "run.all")),
     )
-    return st.one_of(
-        files, http, sockets, variable, tools, st.just(Clock()), st.just(RandomSource())
-    )
+    return (files, http, sockets, variable, tools, st.just(Clock()), st.just(RandomSource()))
+
+
+def related_capabilities() -> SearchStrategy[Capability]:
+    """Capabilities of all kinds from that small world."""
+    return st.one_of(related_by_kind())
 
 
 # JSON
@@ -209,13 +210,19 @@ def json_values(leaves: int = 10) -> SearchStrategy[Any]:
     """Any JSON value."""
     return st.recursive(
         json_scalars(),
-        lambda inner: st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+        ),
         max_leaves=leaves,
     )
 
 
 # WIT types and the JSON forms of their values
+
+
+PRIMITIVES: tuple[PrimitiveName, ...] = (
+    "bool", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "f32", "f64", "char", "string",
+)  # fmt: skip
 
 
 def _named(inner: SearchStrategy[Any]) -> SearchStrategy[tuple[tuple[str, Any], ...]]:
@@ -228,7 +235,7 @@ def wit_types(leaves: int = 6) -> SearchStrategy[WitType]:
     """Any WIT type that has a JSON form."""
     names = st.lists(identifiers(4), min_size=1, max_size=4, unique=True).map(tuple)
     flat = st.one_of(
-        st.sampled_from((*INTEGER_RANGES, "bool", "f32", "f64", "char", "string")).map(Primitive),
+        st.sampled_from(PRIMITIVES).map(Primitive),
         names.map(EnumType),
         names.map(FlagsType),
         st.just(ListType(Primitive("u8"))),
@@ -246,3 +253,70 @@ def wit_types(leaves: int = 6) -> SearchStrategy[WitType]:
         )
 
     return st.recursive(flat, around, max_leaves=leaves)
+
+
+# JSON Schemas of the closed vocabulary
+
+
+_PROPERTIES = ("a", "b", "c")
+
+
+def schema_instances() -> SearchStrategy[Any]:
+    """JSON values that schemas over a few names and small numbers often fit."""
+    small = st.integers(-2, 4) | st.sampled_from((0.5, 1.0, -0.0, 2.5))
+    leaf = st.none() | st.booleans() | small | st.text("ab", max_size=3)
+    return st.recursive(
+        leaf,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(_PROPERTIES), inner, max_size=3)
+        ),
+        max_leaves=6,
+    )
+
+
+_KEYWORDS: dict[str, SearchStrategy[Any]] = {
+    "minLength": st.integers(0, 2),
+    "maxLength": st.integers(0, 3),
+    "minItems": st.integers(0, 2),
+    "maxItems": st.integers(0, 3),
+    "minProperties": st.integers(0, 2),
+    "maxProperties": st.integers(0, 3),
+    "minimum": st.integers(-2, 2) | st.just(0.5),
+    "maximum": st.integers(0, 4),
+    "exclusiveMinimum": st.integers(-2, 2),
+    "exclusiveMaximum": st.integers(0, 4) | st.just(2.5),
+    "const": schema_instances(),
+    "enum": st.lists(schema_instances(), min_size=1, max_size=3),
+    "required": st.lists(st.sampled_from(_PROPERTIES), max_size=2, unique=True),
+    "title": st.text("xyz ", max_size=5),
+    "description": st.text("xyz ", max_size=5),
+    "default": schema_instances(),
+    "format": st.sampled_from(("date", "uri")),
+}
+_TYPE_NAMES = ("object", "array", "string", "integer", "number", "boolean", "null")
+
+
+_TYPES = (*_TYPE_NAMES, *_TYPE_NAMES, ["string", "null"], ["object", "array"], ["integer"])
+_HOLDERS = ("properties", "additionalProperties", "items", "prefixItems", "anyOf", "oneOf")
+
+
+@st.composite
+def schemas(draw: st.DrawFn, references: tuple[str, ...] = (), depth: int = 2) -> dict[str, Any]:
+    """Subschemas of the closed vocabulary, some of them references to `references`."""
+    if references and draw(st.integers(0, 2)) == 0:
+        return {"$ref": f"#/$defs/{draw(st.sampled_from(references))}"}
+    schema: dict[str, Any] = {}
+    if draw(st.booleans()):
+        schema["type"] = draw(st.sampled_from(_TYPES))
+    for keyword in draw(st.lists(st.sampled_from(sorted(_KEYWORDS)), max_size=2)):
+        schema[keyword] = draw(_KEYWORDS[keyword])
+    for holder in draw(st.lists(st.sampled_from(_HOLDERS), max_size=2)) if depth else ():
+        part = schemas(references, depth - 1)
+        if holder == "properties":
+            schema[holder] = draw(st.dictionaries(st.sampled_from(_PROPERTIES), part, max_size=2))
+        elif holder in ("items", "additionalProperties"):
+            schema[holder] = draw(st.booleans() | part)
+        else:
+            schema[holder] = draw(st.lists(part, min_size=1, max_size=2))
+    return schema

@@ -13,6 +13,7 @@ from hatchway.telemetry.reading import read_events
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from hatchway.core.call import Cancellation
     from hatchway.runtime.runtime import Runtime
 

@@ -17,6 +17,8 @@ _MODULE = b"\1\0\0\0"
 _COMPONENT = b"\x0d\0\1\0"
 _CUSTOM = 0
 _MODULE_IMPORTS, _COMPONENT_IMPORTS = 2, 10
+MAX_SECTIONS = 10_000
+"""Sections at top level; the largest real binaries have a few hundred."""
 _LAST_MODULE_SECTION, _LAST_COMPONENT_SECTION = 13, 12
 
 
@@ -74,7 +76,11 @@ class _Outliner:
     def read(self) -> Outline:
         is_module = self._kind == "module"
         last = _LAST_MODULE_SECTION if is_module else _LAST_COMPONENT_SECTION
+        count = 0
         while not self._reader.is_done:
+            count += 1
+            if count > MAX_SECTIONS:
+                raise self._reader.malformed(f"it has more than {MAX_SECTIONS} sections")
             identifier = self._reader.byte()
             if identifier > last:
                 raise self._reader.malformed(f"unknown section {identifier}")

@@ -129,6 +129,9 @@ def _describe(admitted: Admitted, granted: list[Capability]) -> None:
     lock = admitted.lock
     purpose = admitted.toolset.tools[0].manifest.purpose or "not stated"
     say(f"{admitted.name}: {lock.kind}, {lock.size} bytes, {lock.digest}")
+    if admitted.manifest is not None and (admitted.manifest.name or admitted.manifest.version):
+        itself = f"{admitted.manifest.name or '-'} {admitted.manifest.version or ''}"
+        say(f"  says it is   {printable(itself.strip())}")
     say(f"  purpose      {printable(purpose)}")
     say(f"  tools        {', '.join(tool.name for tool in admitted.toolset.tools)}")
     for item in admitted.toolset.rejected:
@@ -138,7 +141,8 @@ def _describe(admitted: Admitted, granted: list[Capability]) -> None:
         state = "granted" if covering(granted, want.capability) else "not granted"
         reason = unsupported_reason(want.capability)
         note = f"; {reason}" if reason else ""
-        say(f"  {word:<12} {want.capability} ({printable(want.reason)}): {state}{note}")
+        asked = f"{printable(str(want.capability))} ({printable(want.reason)})"
+        say(f"  {word:<12} {asked}: {state}{note}")
     allowed = ", ".join(str(capability) for capability in granted)
     say(f"  granted      {allowed or 'nothing'}")
 

@@ -118,8 +118,26 @@ def to_ocsf(event: Event, *, version: str) -> dict[str, Any]:
             "user": {"uid": principal.subject, "org": {"uid": principal.tenant}},
             "app_name": principal.door,
         }
+    elif class_uid in _WITH_ACTOR:
+        record["actor"] = {"app_name": "unknown"}
+    if profiles := _profiles(record):
+        record["metadata"]["profiles"] = profiles
     record["unmapped"] = {"hatchway": _own_fields(event)}
     return record
+
+
+_WITH_ACTOR = frozenset({1001, 6003})
+"""Classes that require an actor."""
+_WITH_ACTOR_OF_HOST = frozenset({4001, 6002})
+"""Classes that know an actor only under the `host` profile."""
+
+
+def _profiles(record: dict[str, Any]) -> list[str]:
+    """The OCSF profiles whose attributes the record uses."""
+    profiles = ["security_control"] if "action_id" in record else []
+    if "actor" in record and record["class_uid"] in _WITH_ACTOR_OF_HOST:
+        profiles.append("host")
+    return profiles
 
 
 def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:

@@ -31,6 +31,18 @@ def printable(text: str | bytes, *, limit: int = 256) -> str:
     return "".join(shown)
 
 
+def shown(value: object, *, limit: int = 60) -> str:
+    """The `repr` of parsed data on one line, whatever it is.
+
+    Numbers of more digits than Python spells, and values nested deeper than it follows, are
+    told by their kind only.
+    """
+    try:
+        return printable(repr(value), limit=limit)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} too large to show"
+
+
 def harmless(text: str, *, limit: int = 2000) -> str:
     """Our own words on one line, in which untrusted parts are `printable` already.
 

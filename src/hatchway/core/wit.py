@@ -183,6 +183,8 @@ def type_to_json(kind: WitType | None) -> Any:  # noqa: C901 - one case for ever
             return {"result": [type_to_json(ok), type_to_json(err)]}
         case UnsupportedType(name):
             return {"unsupported": name}
+        case _:
+            assert_never(kind)
 
 
 def type_from_json(data: Any) -> WitType:  # noqa: C901 - one case for every kind

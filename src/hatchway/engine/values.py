@@ -332,7 +332,8 @@ def _lower_option(some: WitType, value: Any, at: int, place: str) -> None:
 
 
 def _lower_flags(names: tuple[str, ...], value: Any, at: int, place: str) -> None:
-    if not isinstance(value, list) or not all(item in names for item in value):
+    fits = isinstance(value, list) and len(value) <= len(names)
+    if not fits or not all(item in names for item in value):
         raise _misfit(place, f"a list of {', '.join(names)}", value)
     put_flags(at, [name for name in names if name in value])
 

@@ -50,17 +50,28 @@ def next_step(owner: str, capability: Capability) -> str:
     return unsupported_reason(capability) or f"hatchway grant {owner} {capability}"
 
 
-def _environment(entry: ToolPolicy, policy: Policy) -> tuple[tuple[str, str], ...]:
-    granted: list[tuple[str, str]] = []
+def missing_variable(entry: ToolPolicy, policy: Policy) -> EnvironmentVariable | None:
+    """The first variable that `entry` inherits and the host does not have, or None."""
     for capability in entry.allow:
-        if isinstance(capability, EnvironmentVariable):
-            value = capability.value
-            if value is None:
-                value = policy.host_environment.get(capability.variable)
-            if value is None:
-                message = (
-                    f"{capability} is allowed to {entry.name!r}, but the host has no such variable"
-                )
-                raise NotAuthorizedError(message, hint=f"set {capability.variable}, or revoke it")
-            granted.append((capability.variable, value))
-    return tuple(granted)
+        if (
+            isinstance(capability, EnvironmentVariable)
+            and capability.value is None
+            and capability.variable not in policy.host_environment
+        ):
+            return capability
+    return None
+
+
+def _environment(entry: ToolPolicy, policy: Policy) -> tuple[tuple[str, str], ...]:
+    missing = missing_variable(entry, policy)
+    if missing is not None:
+        message = f"{missing} is allowed to {entry.name!r}, but the host has no such variable"
+        raise NotAuthorizedError(message, hint=f"set {missing.variable}, or revoke it")
+    return tuple(
+        (
+            item.variable,
+            policy.host_environment[item.variable] if item.value is None else item.value,
+        )
+        for item in entry.allow
+        if isinstance(item, EnvironmentVariable)
+    )

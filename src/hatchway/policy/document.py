@@ -15,7 +15,7 @@ from hatchway.core.capability import (
 )
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import FOUR_GIBIBYTES, KIBIBYTE, MEBIBYTE, Limits
-from hatchway.core.untrusted import printable
+from hatchway.core.untrusted import printable, shown
 from hatchway.policy.grammar import TOOL_NAME, parse_capability
 from hatchway.policy.reading import Table, read_toml
 from hatchway.policy.units import parse_bytes, parse_count, parse_seconds
@@ -93,7 +93,7 @@ def parse_policy(text: str, *, file: str, base: str) -> Policy:
     root.only("version", "tools")
     version = root.parsed("version", parse_count, 0)
     if version != VERSION:
-        message = f"expected 'version = {VERSION}', got {printable(repr(version), limit=30)}"
+        message = f"expected 'version = {VERSION}', got {shown(version, limit=30)}"
         raise root.error(message, "version", code="config.version")
     tools = root.table("tools")
     entries: dict[str, ToolPolicy] = {}
@@ -217,7 +217,7 @@ def _limits(table: Table) -> Limits:
     for key, spec in LIMIT_KEYS.items():
         value = table.parsed(key, spec.parse, defaults[spec.attribute])
         if not spec.smallest <= value <= spec.largest:
-            written = printable(repr(table.values[key]), limit=60)
+            written = shown(table.values[key])
             raise table.error(f"{key!r} lies between {spec.spelled}, got {written}", key)
         values[spec.attribute] = value
     if values["scratch_bytes"]:

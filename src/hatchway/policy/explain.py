@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from hatchway.core.capability import (
     Capability,
@@ -16,7 +16,7 @@ from hatchway.core.capability import (
     ToolUse,
 )
 from hatchway.policy.cover import covering
-from hatchway.policy.decide import next_step
+from hatchway.policy.decide import missing_variable, next_step
 from hatchway.policy.document import unsupported_reason
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
             hint=f"hatchway add SOURCE --name {owner}",
         )
     found = covering(entry.allow, wanted)
+    missing = missing_variable(entry, policy)
+    if found is not None and missing is not None:
+        return Explanation(
+            is_allowed=False,
+            reason=f"{missing} is allowed to {owner!r}, but the host has no such variable",
+            hint=f"set {missing.variable}, or: hatchway revoke {owner} {missing}",
+        )
     if found is not None:
         line = entry.allow_lines[entry.allow.index(found)] if entry.allow_lines else None
         place = policy.file if line is None else f"{policy.file}:{line}"
@@ -82,3 +89,5 @@ def without(capability: Capability) -> str:
             return "the same constant stream every call, unfit for keys"
         case ToolUse():
             return "no such tool"
+        case _:
+            assert_never(capability)

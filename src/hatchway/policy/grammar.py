@@ -62,7 +62,7 @@ def parse_capability(text: str, *, side: Side, base: str = "/") -> Capability:  
         raise _unknown(text, head)
     if not has_scope or not scope:
         raise _bad(text, f"{head} needs a scope, as in {_EXAMPLES[head]}")
-    if any(ord(character) < 32 or ord(character) == 127 for character in scope):
+    if _has_control_characters(scope):
         raise _bad(text, "control characters are not allowed")
     if head == "env":
         return _variable(text, scope, side)
@@ -176,10 +176,19 @@ def _files(
 def _unescaped(text: str, path: str) -> str:
     if not path:
         raise _bad(text, "a directory's name is missing")
-    decoded = unquote(path, errors="strict") if "%" in path else path
+    try:
+        decoded = unquote(path, errors="strict") if "%" in path else path
+    except UnicodeDecodeError as error:
+        raise _bad(text, "a path is UTF-8 where it is percent-encoded") from error
     if "\0" in decoded:
         raise _bad(text, "a path cannot contain a NUL byte")
+    if _has_control_characters(decoded):
+        raise _bad(text, "control characters are not allowed")
     return decoded
+
+
+def _has_control_characters(text: str) -> bool:
+    return any(ord(character) < 32 or ord(character) == 127 for character in text)
 
 
 def _guest_path(text: str, path: str) -> str:

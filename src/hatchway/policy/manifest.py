@@ -105,6 +105,7 @@ def _refused(constant: str) -> Any:
 
 
 def _manifest(root: Table) -> Manifest:
+    _require_keepable(root)
     several = "tools" in root
     if several:
         root.only("name", "version", "purpose", "tools")
@@ -127,6 +128,14 @@ def _manifest(root: Table) -> Manifest:
         tools=tools,
         source=root.values,
     )
+
+
+def _require_keepable(root: Table) -> None:
+    """Refuse what the lockfile could not keep: dates, endless numbers, text out of Unicode."""
+    try:
+        json.dumps(root.values, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise root.error(f"a manifest holds JSON values only: {printable(str(error))}") from error
 
 
 def _tool(table: Table, purpose: str, *, is_root: bool) -> ToolManifest:
@@ -213,10 +222,13 @@ def _argument(table: Table, index: int, item: Any, schema: Mapping[str, Any] | N
         raise table.error("expected a string or { value, when }", "argv", index, hint=hint)
     if "\0" in argument.template:
         raise table.error("an argument cannot contain a NUL byte", "argv", index)
-    places = [*PLACE.findall(argument.template), *([argument.when] if argument.when else [])]
+    places = [
+        *PLACE.findall(argument.template),
+        *([] if argument.when is None else [argument.when]),
+    ]
     for place in places:
         _known(table, place, schema, "argv", index)
-    if argument.when and _property(schema, argument.when).get("type") != "boolean":
+    if argument.when is not None and _property(schema, argument.when).get("type") != "boolean":
         raise table.error(f"{argument.when!r} must be a boolean parameter", "argv", index)
     return argument
 

@@ -7,6 +7,8 @@ to be valid, and therefore only has to follow structure, not to check it.
 from __future__ import annotations
 
 import re
+import tomllib
+from bisect import bisect_left
 from typing import TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -38,6 +40,7 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self._ends = [match.start() for match in re.finditer("\n", text)]
         self._lines: dict[KeyPath, int] = {}
         self._tables_in: dict[KeyPath, int] = {}
 
@@ -60,9 +63,8 @@ class _Scanner:
         self._at = self._text.index("]", self._at) + (2 if is_array else 1)
         if is_array:
             self._tables_in[path] = self._tables_in.get(path, -1) + 1
-            self._lines.setdefault(path, line)
             path = (*path, self._tables_in[path])
-        self._lines.setdefault(path, line)
+        self._note(path, line)
         return path
 
     def _resolved(self, parts: list[str]) -> KeyPath:
@@ -77,7 +79,7 @@ class _Scanner:
     def _pair(self, table: KeyPath) -> None:
         line = self._line()
         path = (*table, *self._key())
-        self._lines.setdefault(path, line)
+        self._note(path, line)
         self._at = self._text.index("=", self._at) + 1
         self._value(path)
 
@@ -86,14 +88,22 @@ class _Scanner:
         while True:
             self._skip_space()
             if self._text[self._at] in "\"'":
-                parts.append(self._string())
-            elif match := _BARE_KEY.match(self._text, self._at):
+                parts.append(self._quoted_key())
+            else:
+                match = _BARE_KEY.match(self._text, self._at)
+                assert match is not None, "tomllib has read it"
                 parts.append(match[0])
                 self._at = match.end()
             self._skip_space()
             if not self._text.startswith(".", self._at):
                 return parts
             self._at += 1
+
+    def _quoted_key(self) -> str:
+        start = self._at
+        self._string()
+        key: str = tomllib.loads(f"k = {self._text[start : self._at]}")["k"]
+        return key
 
     def _value(self, path: KeyPath) -> None:
         self._skip_space()
@@ -104,7 +114,9 @@ class _Scanner:
             self._array(path)
         elif opening == "{":
             self._inline_table(path)
-        elif match := _BARE_VALUE.match(self._text, self._at):
+        else:
+            match = _BARE_VALUE.match(self._text, self._at)
+            assert match is not None, "tomllib has read it"
             self._at = match.end()
 
     def _array(self, path: KeyPath) -> None:
@@ -131,23 +143,25 @@ class _Scanner:
             return True
         return False
 
-    def _string(self) -> str:
+    def _string(self) -> None:
         quote = self._text[self._at]
         delimiter = quote * 3 if self._text.startswith(quote * 3, self._at) else quote
-        start = self._at + len(delimiter)
-        self._at = start
+        self._at += len(delimiter)
         while not self._text.startswith(delimiter, self._at):
             self._at += 2 if quote == '"' and self._text[self._at] == "\\" else 1
-        content = self._text[start : self._at]
         self._at += len(delimiter)
         # A multi-line string may end in up to two quotes of its own.
         while len(delimiter) > 1 and self._text.startswith(quote, self._at):
             self._at += 1
-        return content
 
     def _skip_space(self) -> None:
         if match := _SPACE.match(self._text, self._at):
             self._at = match.end()
 
     def _line(self) -> int:
-        return self._text.count("\n", 0, self._at) + 1
+        return bisect_left(self._ends, self._at) + 1
+
+    def _note(self, path: KeyPath, line: int) -> None:
+        """The line of `path`, and of the tables that only its dots make."""
+        for length in range(1, len(path) + 1):
+            self._lines.setdefault(path[:length], line)

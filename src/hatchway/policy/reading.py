@@ -12,7 +12,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hatchway.core.errors import ConfigError
-from hatchway.core.untrusted import printable
+from hatchway.core.untrusted import printable, shown
 from hatchway.policy.positions import KeyPath, key_lines, line_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Table:
         items = self._typed(key, list, "an array of tables", [])
         for index, item in enumerate(items):
             if not isinstance(item, dict):
-                raise self.error(f"expected a table, got {_shown(item)}", key, index)
+                raise self.error(f"expected a table, got {shown(item)}", key, index)
         return [self._child(item, key, index) for index, item in enumerate(items)]
 
     def text(self, key: str, *, limit: int, default: str | None = None) -> str | None:
@@ -109,7 +109,7 @@ class Table:
         items = self._typed(key, list, "an array of strings", [])
         for index, item in enumerate(items):
             if not isinstance(item, str):
-                raise self.error(f"expected a string, got {_shown(item)}", key, index)
+                raise self.error(f"expected a string, got {shown(item)}", key, index)
         return cast("list[str]", items)
 
     def items(self, key: str) -> list[Any]:
@@ -125,7 +125,7 @@ class Table:
         value = self.text(key, limit=64, default=default)
         known = tuple(choices)
         if value is not None and value not in known:
-            raise self.error(f"{key!r} is one of {', '.join(known)}; got {_shown(value)}", key)
+            raise self.error(f"{key!r} is one of {', '.join(known)}; got {shown(value)}", key)
         return value
 
     def parsed(self, key: str, parse: Callable[[object], T], default: T) -> T:
@@ -142,7 +142,7 @@ class Table:
             return default
         value = self._values[key]
         if type(value) is not kind:
-            raise self.error(f"{key!r} must be {expected}, got {_shown(value)}", key)
+            raise self.error(f"{key!r} must be {expected}, got {shown(value)}", key)
         return value
 
     def _child(self, values: Mapping[str, Any], *keys: str | int) -> Table:
@@ -165,13 +165,10 @@ def read_toml(text: str, *, file: str) -> Table:
         raise ConfigError(message, code="config.too_large")
     try:
         values = tomllib.loads(text)
+        lines = key_lines(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         found = _AT_LINE.search(str(error))
         place = f"{file}:{found[1]}" if found else file
         message = f"{place}: not valid TOML: {printable(str(error))}"
         raise ConfigError(message, code="config.syntax") from error
-    return Table(values, file=file, lines=key_lines(text))
-
-
-def _shown(value: object) -> str:
-    return printable(repr(value), limit=60)
+    return Table(values, file=file, lines=lines)

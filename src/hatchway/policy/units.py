@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from hatchway.core.limits import GIBIBYTE, KIBIBYTE, MEBIBYTE
+from hatchway.core.untrusted import shown
 
 _BYTE_UNITS = {"B": 1, "KiB": KIBIBYTE, "MiB": MEBIBYTE, "GiB": GIBIBYTE}
 _SECOND_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -24,7 +25,7 @@ def parse_bytes(text: object) -> int:
         unit = _BYTE_UNITS.get(match[2])
         if unit is not None:
             return int(match[1]) * unit
-    message = f"expected a size with one of the units B, KiB, MiB, GiB, got {text!r}"
+    message = f"expected a size with one of the units B, KiB, MiB, GiB, got {shown(text)}"
     raise ValueError(message)
 
 
@@ -38,7 +39,7 @@ def parse_seconds(text: object) -> float:
         unit = _SECOND_UNITS.get(match[2])
         if unit is not None:
             return float(match[1]) * unit
-    message = f"expected a duration with one of the units ms, s, m, got {text!r}"
+    message = f"expected a duration with one of the units ms, s, m, got {shown(text)}"
     raise ValueError(message)
 
 
@@ -50,7 +51,7 @@ def parse_count(value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    message = f"expected a whole number without a unit, got {value!r}"
+    message = f"expected a whole number without a unit, got {shown(value)}"
     raise ValueError(message)
 
 

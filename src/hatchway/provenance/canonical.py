@@ -35,6 +35,9 @@ def _spelled(value: Any) -> str:
             return f"[{','.join(_spelled(item) for item in value)}]"
         case dict():
             # Section 3.2.3: keys are ordered by their UTF-16 code units.
+            if not all(isinstance(key, str) for key in value):
+                message = "a JSON object's keys are text"
+                raise ValueError(message)
             pairs = sorted(value.items(), key=lambda pair: pair[0].encode("utf-16-be"))
             inside = ",".join(f"{_spelled(key)}:{_spelled(item)}" for key, item in pairs)
             return f"{{{inside}}}"
@@ -48,12 +51,15 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         message = f"{value} is not a JSON number"
         raise ValueError(message)
-    if value == int(value) and abs(value) < 1e21:
+    if value == int(value) and abs(value) < 1e16:
         return str(int(value))
     mantissa, _, exponent = repr(value).partition("e")
     if not exponent:
         return mantissa
     power = int(exponent)
+    if 0 < power < 21:
+        whole, _, fraction = mantissa.partition(".")
+        return f"{whole}{fraction}{'0' * (power - len(fraction))}"
     if -7 < power < 0:
         digits = mantissa.replace(".", "").removeprefix("-")
         sign = "-" if value < 0 else ""

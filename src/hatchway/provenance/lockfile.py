@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hatchway.core.errors import ConfigError
-from hatchway.core.untrusted import printable
+from hatchway.core.untrusted import printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,14 +113,17 @@ def parse_lockfile(text: str, *, file: str) -> Lockfile:
         raise _corrupt(file, f"not JSON: {printable(str(error))}") from error
     if not isinstance(document, dict) or document.keys() != {"version", "tools"}:
         raise _corrupt(file, "it must hold 'version' and 'tools'")
-    if document["version"] != VERSION:
-        found = printable(repr(document["version"]), limit=30)
-        raise _corrupt(file, f"expected version {VERSION}, got {found}")
+    version = document["version"]
+    if type(version) is not int or version != VERSION:
+        raise _corrupt(file, f"expected version {VERSION}, got {shown(version, limit=30)}")
     if not isinstance(document["tools"], dict):
         raise _corrupt(file, "'tools' must be an object")
-    return Lockfile(
+    found = Lockfile(
         tools={name: _tool(file, name, entry) for name, entry in document["tools"].items()}
     )
+    if found.to_text() != text:
+        raise _corrupt(file, "it is not written as Hatchway writes it")
+    return found
 
 
 def _corrupt(file: str, why: str) -> ConfigError:
@@ -138,7 +141,8 @@ def _tool(file: str, name: str, entry: Any) -> LockedTool:
         all(isinstance(text, str) for text in texts)
         and all(text is None or isinstance(text, str) for text in optional)
         and _DIGEST.fullmatch(str(entry["digest"])) is not None
-        and isinstance(entry["size"], int)
+        and type(entry["size"]) is int
+        and entry["size"] >= 0
         and entry["kind"] in ("module", "component")
         and isinstance(entry["imports"], list)
         and isinstance(entry["manifest"], dict | None)

@@ -35,13 +35,16 @@ def read_source(reference: str, *, base: Path, limit_bytes: int) -> bytes:
     try:
         # Non-blocking, so that a FIFO cannot hold us up; what is opened is then looked at.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        message = f"cannot read {str(path)!r}: {error.strerror}"
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        message = f"cannot read {str(path)!r}: {why}"
         raise ConfigError(message, code="config.unreadable") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        # Looked at before a file object is made of it: Python makes none of a directory.
+        os.close(descriptor)
+        message = f"{str(path)!r} is not a regular file"
+        raise ConfigError(message, code="config.unreadable")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            message = f"{str(path)!r} is not a regular file"
-            raise ConfigError(message, code="config.unreadable")
         data = stream.read(limit_bytes + 1)
     if len(data) > limit_bytes:
         message = f"{str(path)!r} is larger than {limit_bytes} bytes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from hatchway.core.errors import InvalidArgumentsError
@@ -38,7 +39,7 @@ def parse_arguments(text: str | bytes) -> dict[str, Any]:
         message = f"the arguments have more than {MAX_TEXT_BYTES} bytes"
         raise InvalidArgumentsError(message)
     try:
-        values = json.loads(text)
+        values = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         message = f"the arguments are not valid JSON: {printable(str(error))}"
         raise InvalidArgumentsError(message, hint='for example \'{"text": "hello"}\'') from error
@@ -46,6 +47,16 @@ def parse_arguments(text: str | bytes) -> dict[str, Any]:
         message = f"the arguments must be a JSON object, got {printable(repr(values), limit=60)}"
         raise InvalidArgumentsError(message, hint='for example \'{"text": "hello"}\'')
     return values
+
+
+def _no_number(spelled: str) -> Any:
+    message = f"{spelled} is not a JSON number"
+    raise ValueError(message)
+
+
+def _finite(spelled: str) -> float:
+    number = float(spelled)
+    return number if math.isfinite(number) else _no_number(spelled)
 
 
 def require_bounded(arguments: Mapping[str, Any]) -> None:

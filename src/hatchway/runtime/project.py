@@ -96,10 +96,9 @@ class Project:
         return parse_lockfile(text, file=str(self.lock_file)) if text else Lockfile()
 
     def sidecars(self) -> tuple[Path, ...]:
-        """The manifests beside the artifacts that the policy names."""
+        """Where the manifests of the artifacts that the policy names are, or would be."""
         sources = [self.base / entry.source for entry in self.policy().tools.values()]
-        found = [sidecar_of(source) for source in sources]
-        return tuple(sorted(sidecar for sidecar in found if sidecar.exists()))
+        return tuple(sorted({sidecar_of(source) for source in sources}))
 
     # Changing
 
@@ -112,6 +111,7 @@ class Project:
         """
         with self._exclusively():
             self.require_in_force()
+            self.policy()  # what is broken is for its owner to mend
             edit = PolicyEdit(_read(self.policy_file, _EMPTY), self.lock())
             yield edit
             text = edit.text()
@@ -162,9 +162,11 @@ class PolicyEdit:
 
     def set_tool(self, name: str, source: str, allow: list[str]) -> None:
         """Make sure that there is an entry with `source`, allowing exactly `allow`."""
+        if name not in self._tools():
+            # At the end, in a table of its own: right whatever the rest looks like.
+            header = tomlkit.key(["tools", name]).as_string()
+            self._document = tomlkit.parse(f"{self.text().rstrip()}\n\n[{header}]\n")
         tools = self._tools()
-        if name not in tools:
-            tools[name] = tomlkit.table()
         tools[name]["source"] = source
         self._set_allow(tools[name], list(dict.fromkeys(allow)))
 
@@ -194,9 +196,15 @@ class PolicyEdit:
         return self._document["tools"]
 
     def _set_allow(self, table: Any, allow: list[str]) -> None:
-        array = tomlkit.array()
-        array.extend(allow)
-        table["allow"] = array.multiline(len(allow) > 1)
+        present = table.get("allow")
+        if present is None:
+            present = table["allow"] = tomlkit.array().multiline(len(allow) > 1)
+        # Changed in place, so that the comments in it stay.
+        for index in reversed(range(len(present))):
+            if str(present[index]) not in allow:
+                del present[index]
+        kept = [str(item) for item in present]
+        present.extend(item for item in allow if item not in kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +233,7 @@ def find_project(start: Path, own: Directories, *, config: Path | None = None) -
         if not file.exists():
             message = f"there is no policy {str(file)!r}"
             raise ConfigError(message, code="config.unreadable")
-        is_own = own_file.exists() and file.samefile(own_file)
+        is_own = file.name == own_file.name and file.parent.resolve() == own_file.parent.resolve()
         return Found(project=Project(policy_file=file, is_own=is_own, trusted=trusted))
     passed_over: list[Project] = []
     for directory in (start, *start.parents):

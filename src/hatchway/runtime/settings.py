@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,8 +91,8 @@ def _home(environment: Mapping[str, str]) -> Path:
     if home.startswith("/"):
         return Path(home)
     try:
-        return Path.home()  # from the user database
-    except RuntimeError as error:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError as error:
         message = "there is no home directory"
         hint = "set HOME, or XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME and XDG_CACHE_HOME"
         raise ConfigError(message, code="config.no_home", hint=hint) from error

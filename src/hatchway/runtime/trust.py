@@ -8,8 +8,11 @@ whole policy is out of force again.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ from hatchway.provenance.lockfile import FILE_NAME as LOCK_NAME
 from hatchway.registry.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _MAX_HASHED_BYTES = 16 << 20
 _ABSENT = "absent"
@@ -33,7 +36,9 @@ class TrustedProjects:
     def is_trusted(self, policy: Path) -> bool:
         """Whether `policy` and all that belongs to it are as they were when trusted."""
         recorded = self._records().get(_identity(policy))
-        return recorded is not None and recorded == _hashes(recorded)
+        if not isinstance(recorded, dict) or _identity(policy) not in recorded:
+            return False
+        return recorded == _hashes(recorded)
 
     def is_known(self, policy: Path) -> bool:
         """Whether `policy` was trusted once, in whatever state."""
@@ -46,17 +51,28 @@ class TrustedProjects:
             ConfigError: The record cannot be written.
         """
         files = (policy, policy.with_name(LOCK_NAME), *sidecars)
-        names = [str(file) for file in files]
-        records = self._records()
-        records[_identity(policy)] = _hashes(names)
+        hashes = _hashes([_identity(file) for file in files])
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            text = json.dumps(records, indent=2, sort_keys=True)
-            write_atomically(self._file, text.encode(), mode=0o600)
+            with self._exclusively():
+                records = self._records()
+                records[_identity(policy)] = hashes
+                text = json.dumps(records, indent=2, sort_keys=True)
+                write_atomically(self._file, text.encode(), mode=0o600)
         except OSError as error:
             message = f"cannot write {str(self._file)!r}: {error.strerror}"
             hint = "point XDG_CONFIG_HOME at a directory you may write to"
             raise ConfigError(message, code="config.unwritable", hint=hint) from error
+
+    @contextlib.contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Only one process changes the record at a time."""
+        descriptor = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _records(self) -> dict[str, dict[str, str]]:
         try:
@@ -70,8 +86,12 @@ class TrustedProjects:
         return records if isinstance(records, dict) else {}
 
 
-def _identity(policy: Path) -> str:
-    return str(policy.resolve())
+def _identity(file: Path) -> str:
+    """The one name of a file: its directory's own, and no link followed after that.
+
+    A link to a trusted policy is not that policy: another lockfile lies beside it.
+    """
+    return str(file.parent.resolve() / file.name)
 
 
 def _hashes(names: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ table in `docs/wit-to-json.md`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from hatchway.core.wit import (
     INTEGER_RANGES,
@@ -89,6 +89,8 @@ def schema_of(kind: WitType) -> Schema:  # noqa: C901 - one case for every kind
         case UnsupportedType(name):
             message = f"{name} has no JSON form"
             raise TypeError(message)
+        case _:
+            assert_never(kind)
 
 
 def _sum(kind: VariantType | ResultType) -> Schema:

@@ -8,6 +8,7 @@ must not have happened.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -53,6 +54,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._file = -1
         self._size = 0
+        self._is_torn = False
         self._checked_at = 0.0
         with self._lock, self._reported():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,12 +69,14 @@ class EventLog:
         line = to_json(to_ocsf(event, version=self._version)) + b"\n"
         with self._lock, self._reported():
             self._make_room(len(line))
+            if self._is_torn:
+                # The disk was full; end the broken line so that this one can be read.
+                line = b"\n" + line
             written = os.write(self._file, line)
             self._size += written
-            if written != len(line):
-                # The disk is full; end the broken line so that the next one can be read.
-                os.write(self._file, b"\n")
-                raise OSError(28, "no space left for a whole event")
+            self._is_torn = written != len(line)
+            if self._is_torn:
+                raise OSError(errno.ENOSPC, "no space left for a whole event")
 
     def close(self) -> None:
         """Close the file. No event may follow."""
@@ -92,7 +96,11 @@ class EventLog:
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = os.open(self._path, flags, 0o600)
+        opened = os.open(self._path, flags, 0o600)
+        # Only now: a descriptor that is closed already may belong to somebody else.
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._is_torn = opened, False
         self._size = os.fstat(self._file).st_size
         self._checked_at = time.monotonic()
 
@@ -100,8 +108,8 @@ class EventLog:
         """Follow a rotation by another process, or rotate."""
         now = time.monotonic()
         if now - self._checked_at > _RECHECK_SECONDS:
-            self._checked_at = now
             self._reopen_if_moved()
+            self._checked_at = now
         if self._size + count > self._max_file_bytes and self._size:
             with self._rotating():
                 self._reopen_if_moved()
@@ -117,7 +125,6 @@ class EventLog:
                 return
         except FileNotFoundError:
             pass
-        os.close(self._file)
         self._open()
 
     @contextlib.contextmanager
@@ -138,7 +145,6 @@ class EventLog:
             newer = self._path if number == 1 else rotated(self._path, number - 1)
             with contextlib.suppress(FileNotFoundError):
                 newer.replace(older)
-        os.close(self._file)
         self._open()
 
 

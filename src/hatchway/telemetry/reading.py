@@ -42,21 +42,25 @@ def follow_events(path: Path) -> Iterator[dict[str, Any]]:
 
 def _following(path: Path, stream: BinaryIO | None) -> Iterator[dict[str, Any]]:
     pending = b""
-    while True:
-        data = b"" if stream is None else stream.read()
-        if data:
-            *lines, pending = (pending + data).split(b"\n")
-            pending = pending[-_MAX_LINE_BYTES:]
-            for line in lines:
-                yield from _record(line)
-        elif stream is not None and _is_newest(stream.fileno(), path):
-            time.sleep(_POLL_SECONDS)
-        elif path.exists():
-            if stream is not None:
-                stream.close()
-            stream, pending = path.open("rb"), b""
-        else:
-            time.sleep(_POLL_SECONDS)
+    try:
+        while True:
+            # Asked before reading: what is written up to a rotation is read after it.
+            is_newest = stream is not None and _is_newest(stream.fileno(), path)
+            data = b"" if stream is None else stream.read()
+            if data:
+                *lines, pending = (pending + data).split(b"\n")
+                pending = pending[-_MAX_LINE_BYTES:]
+                for line in lines:
+                    yield from _record(line)
+            elif is_newest or not path.exists():
+                time.sleep(_POLL_SECONDS)
+            else:
+                if stream is not None:
+                    stream.close()
+                stream, pending = path.open("rb"), b""
+    finally:
+        if stream is not None:
+            stream.close()
 
 
 def _is_newest(descriptor: int, path: Path) -> bool:
@@ -76,19 +80,33 @@ def _record(line: bytes) -> Iterator[dict[str, Any]]:
 
 
 def one_line(record: dict[str, Any]) -> str:
-    """A record in words: when, what, which tool, who, why."""
-    own = record["unmapped"].get("hatchway", {})
-    when = datetime.fromtimestamp(record.get("time", 0) / 1000, UTC).astimezone()
+    """A record in words: when, what, which tool, who, why.
+
+    A log may have been written by anybody: whatever has an unexpected shape is left out.
+    """
+    own = _table(record["unmapped"].get("hatchway"))
     who = f"{own.get('tenant', '-')}/{own.get('subject', '-')}"
     parts = [
-        when.strftime("%Y-%m-%d %H:%M:%S"),
-        f"{own.get('event', '?'):<18}",
+        _when(record.get("time", 0)),
+        f"{own.get('event', '?')!s:<18}",
         str(own.get("tool", "-")),
         who,
         _what(record, own),
     ]
     # Whatever a file contains, a terminal shows it as plain text.
     return "  ".join(harmless(part, limit=500) for part in parts)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _when(time_ms: Any) -> str:
+    try:
+        when = datetime.fromtimestamp(time_ms / 1000, UTC).astimezone()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "at an unknown time "
+    return when.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _what(record: dict[str, Any], own: dict[str, Any]) -> str:
@@ -99,19 +117,19 @@ def _what(record: dict[str, Any], own: dict[str, Any]) -> str:
         said.append(str(own["capability"]))
     if "code" in own and own["code"] != "capability.denied":
         said.append(str(own["code"]))
-    if usage := own.get("usage"):
-        said.append(_used(usage))
+    said += _used(_table(own.get("usage")))
     if own.get("denials"):
         said.append(f"{own['denials']} denied")
-    if frames := own.get("frames"):
+    frames = own.get("frames")
+    if frames and isinstance(frames, list):
         said.append(f"in {frames[0]}")
     return ", ".join(said) or str(record.get("message", ""))
 
 
-def _used(usage: dict[str, Any]) -> str:
+def _used(usage: dict[str, Any]) -> list[str]:
     said = []
-    if usage.get("wall_us") is not None:
-        said.append(f"{usage['wall_us'] / 1000:.1f} ms")
-    if usage.get("fuel") is not None:
-        said.append(f"fuel {usage['fuel']}")
-    return ", ".join(said)
+    if isinstance(wall_us := usage.get("wall_us"), int):
+        said.append(f"{wall_us / 1000:.1f} ms")
+    if isinstance(fuel := usage.get("fuel"), int):
+        said.append(f"fuel {fuel}")
+    return said

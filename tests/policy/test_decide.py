@@ -1,0 +1,290 @@
+"""The one decision: everything the operator allows, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+from strategies import patient, related_capabilities
+
+from hatchway.core.call import Principal
+from hatchway.core.capability import Capability, EnvironmentVariable
+from hatchway.core.errors import NotAuthorizedError
+from hatchway.core.limits import Limits
+from hatchway.core.manifest import ToolManifest, Want
+from hatchway.core.tool import Tool
+from hatchway.policy.cover import covers
+from hatchway.policy.decide import decide, next_step
+from hatchway.policy.document import Policy, ToolPolicy
+from hatchway.policy.grammar import parse_capability
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from hatchway.core.grant import Grant
+
+ADA = Principal(tenant="local", subject="ada", door="stdio")
+OWNERS = ("grep", "sed")
+
+
+def allowed(*texts: str) -> tuple[Capability, ...]:
+    return tuple(parse_capability(text, side="allowed") for text in texts)
+
+
+def tool(*requires: Capability, owner: str = "grep", optional: tuple[Capability, ...] = ()) -> Tool:
+    """A tool whose author requires these capabilities."""
+    manifest = ToolManifest(
+        name=None,
+        requires=tuple(Want(capability=wanted, reason="r") for wanted in requires),
+        optional=tuple(Want(capability=wanted, reason="r") for wanted in optional),
+    )
+    return Tool(
+        name=f"{owner}.run",
+        owner=owner,
+        digest="sha256:" + "0" * 64,
+        manifest=manifest,
+        input_schema={"type": "object"},
+        output_schema=None,
+    )
+
+
+def policy(*allow: Capability, limits: Limits | None = None, **host: str) -> Policy:
+    """A policy that allows these capabilities to `grep`."""
+    entry = ToolPolicy(name="grep", source="g.wasm", allow=allow, limits=limits or Limits())
+    return Policy(tools={"grep": entry}, host_environment=host)
+
+
+capability_sets = st.lists(related_capabilities(), max_size=5).map(tuple)
+limits = st.builds(
+    Limits,
+    fuel=st.integers(1, 1 << 62),
+    memory_bytes=st.integers(65536, 1 << 32),
+    deadline_seconds=st.floats(0.001, 3600),
+    host_calls=st.integers(0, 9),
+)
+principals = st.builds(
+    Principal,
+    tenant=st.sampled_from(("local", "acme", "")),
+    subject=st.just("ada"),
+    door=st.sampled_from(("cli", "stdio", "http", "library")),
+)
+policies = st.builds(
+    Policy,
+    tenant=st.sampled_from(("local", "acme", "")),
+    tools=st.dictionaries(
+        st.sampled_from(OWNERS),
+        st.builds(
+            ToolPolicy, name=st.just("x"), source=st.just("x"), allow=capability_sets, limits=limits
+        ),
+    ),
+    host_environment=st.dictionaries(st.sampled_from(("LANG", "TZ")), st.just("C")),
+)
+tools = st.builds(
+    lambda owner, wants: tool(*wants, owner=owner),
+    st.sampled_from(OWNERS),
+    st.lists(related_capabilities(), max_size=2),
+)
+
+
+def granted(tool: Tool, policy: Policy, principal: Principal = ADA) -> Grant | None:
+    """The grant, or None when the call is refused."""
+    try:
+        return decide(tool, policy, principal)
+    except NotAuthorizedError:
+        return None
+
+
+# What a grant contains
+
+
+@patient
+@given(tools, policies, principals)
+def test_a_grant_is_exactly_what_the_operator_allows(
+    tool: Tool, policy: Policy, principal: Principal
+) -> None:
+    grant = granted(tool, policy, principal)
+
+    if grant is not None:
+        event("granted")
+        entry = policy.tools[tool.owner]
+        assert grant.capabilities == entry.allow
+        assert grant.limits == entry.limits
+
+
+@patient
+@given(tools, policies, principals)
+def test_a_grant_shows_the_guest_the_allowed_variables_and_no_others(
+    tool: Tool, policy: Policy, principal: Principal
+) -> None:
+    grant = granted(tool, policy, principal)
+
+    if grant is not None:
+        variables = [item for item in grant.capabilities if isinstance(item, EnvironmentVariable)]
+        assert [name for name, _ in grant.environment] == [item.variable for item in variables]
+        for (name, value), item in zip(grant.environment, variables, strict=True):
+            expected = policy.host_environment[name] if item.value is None else item.value
+            assert value == expected
+
+
+@patient
+@given(tools, policies, principals)
+def test_a_grant_is_made_exactly_when_everything_is_in_order(
+    tool: Tool, policy: Policy, principal: Principal
+) -> None:
+    entry = policy.tools.get(tool.owner)
+    in_order = (
+        principal.tenant == policy.tenant
+        and entry is not None
+        and all(
+            any(covers(candidate, want.capability) for candidate in entry.allow)
+            for want in tool.requires
+        )
+        and all(
+            item.value is not None or item.variable in policy.host_environment
+            for item in entry.allow
+            if isinstance(item, EnvironmentVariable)
+        )
+    )
+
+    assert (granted(tool, policy, principal) is not None) == in_order
+
+
+@patient
+@given(tools, policies, principals)
+def test_another_tenants_call_is_never_granted(
+    tool: Tool, policy: Policy, principal: Principal
+) -> None:
+    if principal.tenant != policy.tenant:
+        assert granted(tool, policy, principal) is None
+
+
+@patient
+@given(tools, policies, principals)
+def test_what_an_uncovered_requirement_leaves_is_nothing(
+    tool: Tool, policy: Policy, principal: Principal
+) -> None:
+    entry = policy.tools.get(tool.owner, ToolPolicy(name="", source=""))
+    uncovered = [
+        want
+        for want in tool.requires
+        if not any(covers(candidate, want.capability) for candidate in entry.allow)
+    ]
+
+    if uncovered:
+        assert granted(tool, policy, principal) is None
+
+
+@patient
+@given(tools, policies, st.randoms())
+def test_the_order_of_what_is_allowed_does_not_matter_to_the_decision(
+    tool: Tool, policy: Policy, random: Random
+) -> None:
+    shuffled = replace(
+        policy,
+        tools={
+            name: replace(entry, allow=tuple(random.sample(entry.allow, k=len(entry.allow))))
+            for name, entry in policy.tools.items()
+        },
+    )
+
+    before = granted(tool, policy, replace(ADA, tenant=policy.tenant))
+    after = granted(tool, shuffled, replace(ADA, tenant=policy.tenant))
+
+    assert (before is None) == (after is None)
+
+
+@patient
+@given(policies, st.sampled_from(OWNERS))
+def test_what_an_author_merely_wishes_for_changes_nothing(policy: Policy, owner: str) -> None:
+    wishes = allowed("fs.write=/:/", "random", "net.http=https://evil.example")
+    caller = replace(ADA, tenant=policy.tenant)
+
+    assert granted(tool(owner=owner, optional=wishes), policy, caller) == granted(
+        tool(owner=owner), policy, caller
+    )
+
+
+def test_two_calls_get_equal_grants_and_share_nothing_that_can_change() -> None:
+    rules = policy(*allowed("clock", "env=A=1"))
+
+    first, second = decide(tool(), rules, ADA), decide(tool(), rules, ADA)
+
+    assert first == second
+    assert isinstance(first.capabilities, tuple)
+    assert isinstance(first.environment, tuple)
+
+
+# Refusals
+
+
+def test_a_tenant_without_policy_may_call_nothing() -> None:
+    with pytest.raises(NotAuthorizedError, match=r"^no policy speaks for tenant 'acme'$"):
+        decide(tool(), policy(), replace(ADA, tenant="acme"))
+
+
+def test_a_tool_without_an_entry_may_not_run() -> None:
+    with pytest.raises(NotAuthorizedError, match=r"^no policy entry allows 'sed' to run$"):
+        decide(tool(owner="sed"), policy(), ADA)
+
+
+def test_a_tool_is_looked_up_by_its_owner_and_not_by_a_name_it_chose() -> None:
+    impostor = replace(tool(owner="sed"), name="grep")
+
+    assert granted(impostor, policy()) is None
+
+
+def test_an_uncovered_requirement_is_named_with_the_command_that_would_cover_it() -> None:
+    with pytest.raises(NotAuthorizedError) as raised:
+        decide(tool(*allowed("clock", "env=LANG")), policy(*allowed("clock")), ADA)
+
+    assert raised.value.message == "'grep.run' requires env=LANG, which no policy entry covers"
+    assert raised.value.hint == "hatchway grant grep env=LANG"
+
+
+def test_a_requirement_that_cannot_be_granted_yet_says_so_instead() -> None:
+    wanted = parse_capability("fs.read=/docs", side="wanted")
+
+    with pytest.raises(NotAuthorizedError) as raised:
+        decide(tool(wanted), policy(), ADA)
+
+    assert raised.value.hint == "this version of Hatchway cannot grant files yet"
+
+
+def test_a_variable_that_the_host_lacks_refuses_the_call() -> None:
+    with pytest.raises(NotAuthorizedError) as raised:
+        decide(tool(), policy(*allowed("env=LANG")), ADA)
+
+    assert raised.value.message == (
+        "env=LANG is allowed to 'grep', but the host has no such variable"
+    )
+    assert raised.value.hint == "set LANG, or revoke it"
+
+
+def test_a_variable_with_a_value_of_the_operators_needs_none_of_the_host() -> None:
+    grant = decide(tool(), policy(*allowed("env=LANG=C")), ADA)
+
+    assert grant.environment == (("LANG", "C"),)
+
+
+def test_an_inherited_variable_has_the_hosts_value_even_if_it_is_empty() -> None:
+    grant = decide(tool(), policy(*allowed("env=LANG"), LANG="", OTHER="x"), ADA)
+
+    assert grant.environment == (("LANG", ""),)
+
+
+@pytest.mark.parametrize(
+    ("capability", "step"),
+    [
+        ("clock", "hatchway grant grep clock"),
+        ("env=LANG", "hatchway grant grep env=LANG"),
+        ("net.http=https://e.org", "this version of Hatchway cannot grant network access yet"),
+        ("tool=sed", "this version of Hatchway cannot grant calls to other tools yet"),
+    ],
+)
+def test_the_next_step_is_a_command_or_the_reason_why_there_is_none(
+    capability: str, step: str
+) -> None:
+    assert next_step("grep", parse_capability(capability, side="wanted")) == step

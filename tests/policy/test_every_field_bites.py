@@ -1,0 +1,364 @@
+"""What we parse, we enforce: every key of our files changes an outcome or is refused.
+
+The keys are not listed here by hand. They are learnt from the code, by parsing a document
+that has every table there is and noting which keys each table was said to know. A key
+without a proof fails, and so does a proof of a key that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from guests import command, wasm
+
+from hatchway.cli.main import status_of
+from hatchway.core.call import Execution, Principal
+from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.core.surface import Surface
+from hatchway.policy.decide import decide
+from hatchway.policy.document import LIMIT_KEYS, parse_policy
+from hatchway.policy.manifest import manifest_from_values
+from hatchway.policy.reading import Table
+from hatchway.provenance.lockfile import LockedTool, Lockfile
+from hatchway.runtime.admission import text_hashes
+from hatchway.runtime.arguments import invocation_of
+from hatchway.runtime.catalog import build_catalog
+from hatchway.runtime.effects import annotations_of
+from hatchway.runtime.results import outcome_of
+from hatchway.runtime.toolset import tools_of, visible_fields
+from hatchway.runtime.validation import validator_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ADA = Principal(tenant="local", subject="ada", door="cli")
+DIGEST = "sha256:" + "0" * 64
+COMMAND = Surface(kind="module", imports=(), is_command=True, exports=("_start",))
+
+
+def known_keys(monkeypatch: pytest.MonkeyPatch, parse: Callable[[], object]) -> set[str]:
+    """Every key that the tables met while parsing say they know, with the table's path."""
+    met: set[str] = set()
+    real = Table.only
+
+    def noted(table: Table, *known: str) -> None:
+        parts = [part for part in table._path if isinstance(part, str)]
+        if parts[:1] == ["tools"] and len(table._path) > 1 and table._path[1] == "NAME":
+            parts = ["tools", "NAME", *parts[2:]]
+        met.update(".".join((*parts, key)) for key in known)
+        real(table, *known)
+
+    monkeypatch.setattr(Table, "only", noted)
+    parse()
+    return met
+
+
+# hatchway.toml
+
+EVERY_TABLE = """\
+version = 1
+[tools.NAME]
+source = "g.wasm"
+secrets = [{ name = "A", from = "env:A", to = "https://e.org" }]
+[tools.NAME.limits]
+"""
+
+
+def policy_text(*, version: str = "1", source: str = "g.wasm", more: str = "") -> str:
+    return f'version = {version}\n[tools.NAME]\nsource = "{source}"\n{more}\n'
+
+
+def secret(**changed: str) -> str:
+    """A policy with one secret."""
+    facts = {"name": "A", "from": "env:A", "to": "https://e.org"} | changed
+    inside = ", ".join(f'{key} = "{value}"' for key, value in facts.items())
+    return policy_text(more=f"secrets = [{{ {inside} }}]")
+
+
+def limit(line: str) -> str:
+    return policy_text(more=f"[tools.NAME.limits]\n{line}")
+
+
+POLICY_PROOFS: dict[str, tuple[str, str]] = {
+    "version": (policy_text(), policy_text(version="2")),
+    "tools": (policy_text(), "version = 1"),
+    "tools.NAME.source": (policy_text(), policy_text(source="other.wasm")),
+    "tools.NAME.allow": (policy_text(), policy_text(more='allow = ["clock"]')),
+    "tools.NAME.secrets": (policy_text(), secret()),
+    "tools.NAME.secrets.name": (secret(), secret(name="")),
+    "tools.NAME.secrets.from": (secret(), secret(**{"from": "vault:A"})),
+    "tools.NAME.secrets.to": (secret(), secret(to="")),
+    "tools.NAME.secrets.header": (policy_text(), secret(header="Authorization")),
+    "tools.NAME.secrets.value": (policy_text(), secret(value="Bearer {}")),
+    "tools.NAME.limits": (policy_text(), limit("fuel = 5")),
+    "tools.NAME.limits.fuel": (limit(""), limit("fuel = 5")),
+    "tools.NAME.limits.deadline": (limit(""), limit('deadline = "5s"')),
+    "tools.NAME.limits.memory": (limit(""), limit('memory = "1MiB"')),
+    "tools.NAME.limits.output": (limit(""), limit('output = "1B"')),
+    "tools.NAME.limits.scratch": (limit(""), limit('scratch = "1MiB"')),
+    "tools.NAME.limits.table_elements": (limit(""), limit("table_elements = 1")),
+    "tools.NAME.limits.instances": (limit(""), limit("instances = 1")),
+    "tools.NAME.limits.host_calls": (limit(""), limit("host_calls = 1")),
+}
+
+
+def lock() -> Lockfile:
+    """A lockfile in which the tool was admitted from `g.wasm`."""
+    tools = text_hashes(tools_of("NAME", DIGEST, COMMAND, None))
+    locked = LockedTool(
+        source="g.wasm", digest=DIGEST, size=8, kind="module", imports=(), tools=tools
+    )
+    return Lockfile(tools={"NAME": locked})
+
+
+def policy_outcome(text: str) -> object:
+    """What a caller gets under a policy: a grant, or the codes of what is in the way."""
+    try:
+        policy = parse_policy(text, file="hatchway.toml", base="/")
+    except ConfigError as error:
+        return (error.code, error.message.partition(": ")[2])
+    catalog = build_catalog(policy, lock(), lambda _: COMMAND)
+    grants = {name: decide(entry.tool, policy, ADA) for name, entry in catalog.entries.items()}
+    return (grants, [(item.name, item.error.code) for item in catalog.quarantined])
+
+
+def test_every_key_of_a_policy_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse() -> None:
+        with pytest.raises(ConfigError, match="secrets"):
+            parse_policy(EVERY_TABLE, file="hatchway.toml", base="/")
+        parse_policy(limit(""), file="hatchway.toml", base="/")
+
+    assert known_keys(monkeypatch, parse) == POLICY_PROOFS.keys()
+
+
+def test_every_limit_has_a_proof() -> None:
+    assert {f"tools.NAME.limits.{key}" for key in LIMIT_KEYS} <= POLICY_PROOFS.keys()
+
+
+@pytest.mark.parametrize("key", POLICY_PROOFS)
+def test_a_key_of_a_policy_changes_what_a_caller_gets(key: str) -> None:
+    without, with_it = POLICY_PROOFS[key]
+
+    assert policy_outcome(without) != policy_outcome(with_it)
+
+
+@pytest.mark.parametrize("key", LIMIT_KEYS)
+def test_a_limit_changes_nothing_but_itself(key: str) -> None:
+    before, after = (policy_outcome(text) for text in POLICY_PROOFS[f"tools.NAME.limits.{key}"])
+
+    if key == "scratch":
+        assert isinstance(after, tuple)
+        assert after[0] == "config.unsupported"
+        return
+    changed = [
+        name
+        for name in LIMIT_KEYS
+        if limit_of(before, LIMIT_KEYS[name].attribute)
+        != limit_of(after, LIMIT_KEYS[name].attribute)
+    ]
+    assert changed == [key]
+
+
+def limit_of(outcome: Any, attribute: str) -> object:
+    return getattr(outcome[0]["NAME"].limits, attribute)
+
+
+# tool.toml
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"text": {"type": "string"}, "wide": {"type": "boolean"}},
+}
+ARGUMENTS = {"text": "hello", "wide": True}
+
+
+def json_tool(**keys: Any) -> dict[str, Any]:
+    return {"abi": "json", "input": SCHEMA, **keys}
+
+
+def argv_tool(**keys: Any) -> dict[str, Any]:
+    return {"abi": "argv", "input": SCHEMA, **keys}
+
+
+def several(**keys: Any) -> dict[str, Any]:
+    return {"tools": [{"name": "a", **json_tool(**keys)}]}
+
+
+def annotated(**hints: Any) -> dict[str, Any]:
+    return json_tool(annotations=hints)
+
+
+def wanting(capability: str = "clock", reason: str = "r", key: str = "requires") -> dict[str, Any]:
+    return json_tool(**{key: [{"capability": capability, "reason": reason}]})
+
+
+IMAGE = {"type": "image", "media_type": "image/png"}
+MANIFEST_PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "purpose": (json_tool(), json_tool(purpose="Echoes.")),
+    "description": (json_tool(), json_tool(description="Echoes.")),
+    "abi": (json_tool(), argv_tool()),
+    "input": (json_tool(), json_tool(input={"type": "object", "required": ["text"]})),
+    "output": (json_tool(), json_tool(output={"type": "object", "required": ["none"]})),
+    "argv": (argv_tool(), argv_tool(argv=["{text}"])),
+    "stdin": (argv_tool(), argv_tool(stdin="{text}")),
+    "files": (json_tool(), json_tool(files=[])),
+    "result": (argv_tool(), argv_tool(result="json")),
+    "result.type": (
+        argv_tool(result=IMAGE),
+        argv_tool(result={"type": "audio", "media_type": "audio/wav"}),
+    ),
+    "result.media_type": (
+        argv_tool(result=IMAGE),
+        argv_tool(result={**IMAGE, "media_type": "image/gif"}),
+    ),
+    "annotations": (json_tool(), annotated(title="Echo")),
+    "annotations.title": (annotated(), annotated(title="Echo")),
+    "annotations.readOnlyHint": (annotated(), annotated(readOnlyHint=False)),
+    "annotations.destructiveHint": (annotated(), annotated(destructiveHint=True)),
+    "annotations.idempotentHint": (annotated(), annotated(idempotentHint=False)),
+    "annotations.openWorldHint": (annotated(), annotated(openWorldHint=True)),
+    "requires": (json_tool(), wanting()),
+    "requires.capability": (wanting(), wanting(capability="random")),
+    "optional": (json_tool(), wanting(key="optional")),
+    "optional.capability": (wanting(key="optional"), wanting(capability="random", key="optional")),
+    "tools": (json_tool(), several()),
+    "tools.name": (several(), {"tools": [{"name": "b", **json_tool()}]}),
+    "tools.purpose": (several(), several(purpose="Echoes.")),
+    "tools.description": (several(), several(description="Echoes.")),
+    "tools.abi": (several(), {"tools": [{"name": "a", **argv_tool()}]}),
+    "tools.input": (several(), several(input={"type": "object"})),
+    "tools.output": (several(), several(output={"type": "object", "required": ["none"]})),
+    "tools.argv": (
+        {"tools": [{"name": "a", **argv_tool()}]},
+        {"tools": [{"name": "a", **argv_tool(argv=["x"])}]},
+    ),
+    "tools.stdin": (
+        {"tools": [{"name": "a", **argv_tool()}]},
+        {"tools": [{"name": "a", **argv_tool(stdin="x")}]},
+    ),
+    "tools.files": (several(), several(files=[])),
+    "tools.result": (
+        {"tools": [{"name": "a", **argv_tool()}]},
+        {"tools": [{"name": "a", **argv_tool(result="json")}]},
+    ),
+    "tools.annotations": (several(), several(annotations={"title": "Echo"})),
+    "tools.requires": (several(), several(requires=[{"capability": "clock", "reason": "r"}])),
+    "tools.optional": (several(), several(optional=[{"capability": "clock", "reason": "r"}])),
+}
+TOLD_ON_ADMISSION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "name": (json_tool(), json_tool(name="echo")),
+    "version": (json_tool(), json_tool(version="2.7.1")),
+    "requires.reason": (wanting(), wanting(reason="stamps the report")),
+    "optional.reason": (wanting(key="optional"), wanting(reason="stamps it", key="optional")),
+}
+"""Keys for the person who admits a tool: they change what `hatchway add` says."""
+
+
+def manifest_outcome(values: dict[str, Any]) -> object:
+    """Everything that clients, guests and the operator notice of a manifest."""
+    try:
+        manifest = manifest_from_values(values, file="tool.toml")
+    except ConfigError as error:
+        return error.code
+    tools = tools_of("g", DIGEST, COMMAND, manifest).tools
+    return [
+        (
+            visible_fields(tool, tool.manifest.annotations),
+            annotations_of((), tool.manifest.annotations),
+            invocation_of(tool, ARGUMENTS),
+            outcome_of(
+                tool,
+                Execution(stdout=b'{"text": "hello"}'),
+                validator_of(tool.output_schema) if tool.output_schema else None,
+            ).to_json(),
+            validator_of(tool.input_schema).is_valid({}),
+            [decided(tool, allow) for allow in ("", '"clock"', '"random"')],
+            [str(want.capability) for want in tool.manifest.optional],
+        )
+        for tool in tools
+    ]
+
+
+def decided(tool: Any, allow: str) -> str:
+    text = f'version = 1\n[tools.g]\nsource = "g"\nallow = [{allow}]'
+    try:
+        decide(tool, parse_policy(text, file="p", base="/"), ADA)
+    except HatchwayError as error:
+        return error.code
+    return "granted"
+
+
+def as_sidecar(values: dict[str, Any]) -> str:
+    """A manifest as TOML, whose inline tables are JSON with another sign."""
+    return "".join(f"{key} = {inline(value)}\n" for key, value in values.items())
+
+
+def inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{key}" = {inline(item)}' for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(inline(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+def test_every_key_of_a_manifest_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    wants = [{"capability": "clock", "reason": "r"}]
+    whole = argv_tool(result=IMAGE, annotations={}, requires=wants, optional=wants)
+
+    def parse() -> None:
+        manifest_from_values(whole, file="tool.toml")
+        manifest_from_values({"tools": [{"name": "a"}]}, file="tool.toml")
+
+    met = known_keys(monkeypatch, parse)
+    nested = {f"tools.{key}" for key in met if "." in key}
+    assert met - nested == MANIFEST_PROOFS.keys() | TOLD_ON_ADMISSION.keys()
+
+
+def test_no_key_of_a_policy_or_manifest_is_proven_by_two_equal_documents() -> None:
+    proofs = [*POLICY_PROOFS.values(), *MANIFEST_PROOFS.values(), *TOLD_ON_ADMISSION.values()]
+
+    assert all(without != with_it for without, with_it in proofs)
+
+
+@pytest.mark.parametrize("key", MANIFEST_PROOFS)
+def test_a_key_of_a_manifest_changes_what_somebody_notices(key: str) -> None:
+    without, with_it = MANIFEST_PROOFS[key]
+
+    assert manifest_outcome(without) != manifest_outcome(with_it)
+
+
+@pytest.mark.parametrize("key", TOLD_ON_ADMISSION)
+def test_a_key_for_whoever_admits_a_tool_changes_what_they_are_told(
+    key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifact = tmp_path / "g.wasm"
+    artifact.write_bytes(wasm(command("nop")))
+
+    def told(values: dict[str, Any]) -> str:
+        artifact.with_name("g.tool.toml").write_text(as_sidecar(values))
+        assert status_of(["add", str(artifact), "--yes"]) == 0
+        return capsys.readouterr().err
+
+    without, with_it = TOLD_ON_ADMISSION[key]
+    told(without)  # so that both times something is replaced
+
+    assert told(without) != told(with_it)
+
+
+def test_a_condition_on_an_argument_changes_the_command_line() -> None:
+    always = argv_tool(argv=["--wide"])
+    depends = argv_tool(argv=[{"value": "--wide", "when": "wide"}])
+
+    lines = [
+        [
+            invocation_of(tool, arguments)
+            for tool in tools_of("g", DIGEST, COMMAND, manifest_from_values(m, file="m")).tools
+            for arguments in ({"wide": True}, {"wide": False})
+        ]
+        for m in (always, depends)
+    ]
+
+    assert lines[0] != lines[1]

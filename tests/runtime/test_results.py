@@ -1,0 +1,278 @@
+"""From what a guest left behind to what a client reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from strategies import json_values, patient
+
+from hatchway.core.call import (
+    Denial,
+    Execution,
+    Gated,
+    MediaContent,
+    Outcome,
+    TextContent,
+    Usage,
+)
+from hatchway.core.errors import (
+    FuelExhaustedError,
+    GuestExitedError,
+    GuestTrappedError,
+    InvalidArgumentsError,
+)
+from hatchway.core.surface import Surface
+from hatchway.core.wit import OptionType, Primitive, RecordType, ResultType, WitFunction, WitType
+from hatchway.policy.manifest import manifest_from_values
+from hatchway.runtime.results import MAX_STDERR_BYTES, outcome_of, refusal
+from hatchway.runtime.toolset import tools_of
+from hatchway.runtime.validation import validator_of
+
+DIGEST = "sha256:" + "0" * 64
+COMMAND = Surface(kind="module", imports=(), is_command=True, exports=("_start",))
+TEXT = Primitive("string")
+
+
+def command(result: Any) -> Any:
+    """A command whose standard output is this kind of result."""
+    values = {"abi": "argv", "input": {"type": "object"}, "result": result}
+    return tools_of("prog", DIGEST, COMMAND, manifest_from_values(values, file="m")).tools[0]
+
+
+def function(result: WitType | None) -> Any:
+    """A component function with this type of result."""
+    found = WitFunction(name="f", interface=None, parameters=(), result=result)
+    surface = Surface(kind="component", imports=(), is_command=False, functions=(found,))
+    return tools_of("prog", DIGEST, surface, None).tools[0]
+
+
+def printed(stdout: bytes, result: Any = "json") -> Outcome:
+    """The outcome of a command that printed this."""
+    return outcome_of(command(result), Execution(stdout=stdout), None)
+
+
+def texts(outcome: Outcome) -> list[str]:
+    assert all(isinstance(block, TextContent) for block in outcome.content)
+    return [block.text for block in outcome.content if isinstance(block, TextContent)]
+
+
+# Commands
+
+
+def test_text_is_passed_on_as_it_was_printed() -> None:
+    outcome = printed("zwei\nZeilen é".encode(), "text")
+
+    assert texts(outcome) == ["zwei\nZeilen é"]
+    assert (outcome.structured, outcome.is_error) == (None, False)
+
+
+def test_bytes_that_are_not_text_are_replaced_and_not_refused() -> None:
+    assert texts(printed(b"a\xffb", "text")) == ["a\ufffdb"]
+
+
+@pytest.mark.parametrize(("kind", "media_type"), [("image", "image/png"), ("audio", "audio/wav")])
+def test_media_are_passed_on_byte_for_byte_under_the_manifests_type(
+    kind: str, media_type: str
+) -> None:
+    outcome = printed(b"\x89PNG\xff", {"type": kind, "media_type": media_type})
+
+    assert outcome.content == (
+        MediaContent(kind=kind, data=b"\x89PNG\xff", media_type=media_type),  # type: ignore[arg-type]  # one of the two
+    )
+    assert outcome.structured is None
+
+
+def test_a_json_object_is_structured_and_shown_as_text_too() -> None:
+    outcome = printed(b'{"b": 1, "a": "\xc3\xa9"}\n')
+
+    assert outcome.structured == {"b": 1, "a": "é"}
+    assert texts(outcome) == ['{"b": 1, "a": "é"}']
+
+
+@pytest.mark.parametrize("answer", [b"5", b"null", b'"x"', b"[1]", b"true"])
+def test_json_that_is_no_object_is_wrapped_in_one(answer: bytes) -> None:
+    assert printed(answer).structured == {"result": json.loads(answer)}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"{", b"hello", b"\xff", b'{"a": NaN}', b"Infinity", b"1e999", b"-1e999", b"1 2"],
+)
+def test_what_is_not_json_is_the_tools_failure(answer: bytes) -> None:
+    outcome = printed(answer)
+
+    assert outcome.is_error
+    assert outcome.error is not None
+    assert outcome.error.code == "guest.invalid_output"
+    assert texts(outcome) == [outcome.error.message]
+    assert outcome.structured is None
+
+
+def test_json_of_any_depth_is_an_answer_or_the_tools_failure() -> None:
+    for depth in range(1, 1100):
+        for answer in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
+            assert isinstance(printed(answer), Outcome)
+
+
+@patient
+@given(json_values().map(lambda value: json.dumps(value).encode()) | st.binary(max_size=30))
+@example(b'"\\ud800"')
+@example(b'{"\\udc80": 1}')
+@example(b"[1e400]")
+def test_whatever_a_command_prints_the_client_reads_strict_json_in_unicode(stdout: bytes) -> None:
+    outcome = printed(stdout)
+
+    for text in texts(outcome):
+        text.encode()
+    if outcome.structured is not None:
+        shown = json.dumps(outcome.structured, allow_nan=False, ensure_ascii=False)
+        shown.encode()
+        assert json.loads(texts(outcome)[0]) == outcome.structured
+
+
+def test_an_answer_is_checked_against_what_the_tool_promised() -> None:
+    output = validator_of({"type": "object", "required": ["a"]})
+    tool = command("json")
+
+    assert not outcome_of(tool, Execution(stdout=b'{"a": 1}'), output).is_error
+    broken = outcome_of(tool, Execution(stdout=b'{"b": 1}'), output)
+    assert broken.error is not None
+    assert broken.error.message == (
+        "the tool's answer does not fit its own output schema: 'a' is a required property"
+    )
+
+
+def test_a_complaint_about_a_hostile_answer_is_short_and_harmless() -> None:
+    output = validator_of({"properties": {"a": {"type": "integer"}}})
+    answer = json.dumps({"a": "\x1b]0;" + "x" * 5000}).encode()
+
+    outcome = outcome_of(command("json"), Execution(stdout=answer), output)
+
+    assert outcome.error is not None
+    assert len(outcome.error.message) < 400
+    assert outcome.error.message.isprintable()
+
+
+# Component functions
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text", "structured"),
+    [
+        (TEXT, "hi", "hi", {"result": "hi"}),
+        (Primitive("u8"), 5, "5", {"result": 5}),
+        (Primitive("bool"), True, "true", {"result": True}),
+        (RecordType((("a", TEXT),)), {"a": "é"}, '{"a": "é"}', {"a": "é"}),
+        (ResultType(ok=TEXT, err=TEXT), "hi", "hi", {"result": "hi"}),
+        (ResultType(ok=RecordType((("a", TEXT),)), err=None), {"a": "x"}, '{"a": "x"}', {"a": "x"}),
+    ],
+    ids=["text", "number", "boolean", "record", "ok text", "ok record"],
+)
+def test_a_functions_result_is_structured_and_shown_as_text(
+    kind: WitType, value: Any, text: str, structured: dict[str, Any]
+) -> None:
+    outcome = outcome_of(function(kind), Execution(value=value), None)
+
+    assert texts(outcome) == [text]
+    assert (outcome.structured, outcome.is_error) == (structured, False)
+
+
+@pytest.mark.parametrize("kind", [None, ResultType(ok=None, err=TEXT)])
+def test_a_function_without_a_result_answers_nothing(kind: WitType | None) -> None:
+    outcome = outcome_of(function(kind), Execution(), None)
+
+    assert outcome == Outcome()
+
+
+def test_an_option_without_a_value_is_an_answer_and_not_a_failure() -> None:
+    outcome = outcome_of(function(OptionType(TEXT)), Execution(value=None), None)
+
+    assert outcome.structured == {"result": None}
+    assert not outcome.is_error
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("no such file", "no such file"),
+        ({"code": 7}, '{"code": 7}'),
+        (None, "the tool failed without saying why"),
+    ],
+)
+def test_a_function_that_reports_an_error_is_a_failed_call_without_structure(
+    value: Any, text: str
+) -> None:
+    outcome = outcome_of(
+        function(ResultType(ok=TEXT, err=TEXT)), Execution(value=value, failed=True), None
+    )
+
+    assert texts(outcome) == [text]
+    assert (outcome.structured, outcome.is_error, outcome.error) == (None, True, None)
+
+
+# What stopped a guest
+
+
+def test_a_guest_that_was_stopped_answers_with_the_reason_alone() -> None:
+    stop = FuelExhaustedError("the guest used all its fuel", hint="raise it")
+
+    outcome = outcome_of(
+        command("text"), Execution(stdout=b"half an ans", stderr=b"noise", stop=stop), None
+    )
+
+    assert texts(outcome) == ["the guest used all its fuel"]
+    assert (outcome.error, outcome.is_error, outcome.structured) == (stop, True, None)
+    assert (outcome.stdout, outcome.stderr) == (b"half an ans", b"noise")
+
+
+def test_a_trap_says_nothing_of_what_the_guest_wrote() -> None:
+    stop = GuestTrappedError("the guest trapped: unreachable")
+
+    outcome = outcome_of(command("text"), Execution(stderr=b"secret", stop=stop), None)
+
+    assert texts(outcome) == ["the guest trapped: unreachable"]
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "said"),
+    [
+        (b"out", b"err", "\nerr"),
+        (b"out", b"", "\nout"),
+        (b"", b"", ""),
+        (b"", b"\xff", "\n\ufffd"),
+        (b"", b"x" * 9000 + b"end", "\n" + "x" * (MAX_STDERR_BYTES - 3) + "end"),
+    ],
+    ids=["stderr", "stdout", "nothing", "no text", "much"],
+)
+def test_a_program_that_exits_with_a_status_says_why_in_its_own_words(
+    stdout: bytes, stderr: bytes, said: str
+) -> None:
+    stop = GuestExitedError("the guest exited with status 2", details={"exit_code": 2})
+
+    outcome = outcome_of(command("text"), Execution(stdout=stdout, stderr=stderr, stop=stop), None)
+
+    assert texts(outcome) == ["the guest exited with status 2" + said]
+
+
+def test_an_outcome_keeps_what_was_measured_and_denied() -> None:
+    usage, gated = Usage(wall_us=1, fuel=2), Gated(env=3)
+    denial = Denial(capability="fs.read", attempted="/x", function="f")
+    execution = Execution(stdout=b"x", usage=usage, gated=gated, denials=(denial,))
+
+    outcome = outcome_of(command("text"), execution, None)
+
+    assert (outcome.usage, outcome.gated, outcome.denials) == (usage, gated, (denial,))
+
+
+def test_a_refused_call_answers_with_the_message_and_never_with_the_hint() -> None:
+    error = InvalidArgumentsError("no such parameter", hint="hatchway grant x y")
+
+    outcome = refusal(error)
+
+    assert texts(outcome) == ["no such parameter"]
+    assert (outcome.is_error, outcome.error) == (True, error)
+    assert "hatchway" not in json.dumps(outcome.to_json())
