@@ -48,8 +48,8 @@ COMPILER = "engine/compiler.py"
 """Runs in the child, whose limits are set before anything else happens."""
 
 PURE_IMPORTS = {
-    "__future__", "base64", "bisect", "collections", "dataclasses", "difflib", "enum", "hashlib", "hmac",
-    "json", "math", "re", "tomllib", "types", "typing", "unicodedata", "urllib",
+    "__future__", "base64", "bisect", "collections", "dataclasses", "difflib", "enum", "hashlib",
+    "hmac", "json", "math", "re", "tomllib", "types", "typing", "unicodedata", "urllib",
 }  # fmt: skip
 """Modules of the standard library that neither read nor change anything outside."""
 
