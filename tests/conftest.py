@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -11,6 +12,7 @@ from wasmtime import _ffi as ffi
 
 from hatchway.core import events as event_words
 from hatchway.core.events import SCHEMA
+from hatchway.engine import compiling
 from hatchway.engine.settings import EngineSettings
 from hatchway.telemetry import log
 
@@ -55,6 +57,18 @@ def _nothing_compiles_in_this_process(
 
     for function in ("wasmtime_module_new", "wasmtime_component_new", "wasmtime_module_validate"):
         monkeypatch.setattr(ffi, function, refused)
+
+
+@pytest.fixture(autouse=True)
+def _compile_children_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They start with an empty environment, so coverage cannot find its own way into them."""
+    if settings := os.environ.get("COVERAGE_PROCESS_CONFIG"):
+        name = "COVERAGE_PROCESS_CONFIG"
+        start = (
+            f"import os; os.environ[{name!r}] = {settings!r}\n"
+            f"import coverage; coverage.process_startup(); del os.environ[{name!r}]\n"
+        )
+        monkeypatch.setattr(compiling, "_BOOTSTRAP", start + compiling._BOOTSTRAP)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from hatchway.runtime.runtime import Runtime
 
+_KEPT = ("XDG_", "HOME", "COVERAGE_")
+
 ERAS = ("auto", "legacy")
 """What a client of today and one of last year ask for."""
 
@@ -43,7 +45,7 @@ async def in_memory(runtime: Runtime, era: str = "auto") -> AsyncIterator[Client
 @contextlib.asynccontextmanager
 async def over_stdio(*arguments: str, era: str = "auto") -> AsyncIterator[Client]:
     """A client connected to `hatchway ARGUMENTS` in a process of its own."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("XDG_", "HOME"))}
+    kept = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
     parameters = StdioServerParameters(
         command=sys.executable, args=["-m", "hatchway", *arguments], env=kept
     )

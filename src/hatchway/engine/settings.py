@@ -50,6 +50,8 @@ FEATURES: dict[str, bool] = {
     "gc_support": False,
     "wasm_stack_switching": False,
     "wasm_component_model_async": False,
+    # With it, wasmtime 50.0 traps in every host function that takes two borrowed handles.
+    "concurrency_support": False,
     "wasm_custom_page_sizes": False,
 }
 
