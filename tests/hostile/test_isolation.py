@@ -16,7 +16,7 @@ from guests import call, command, grant, prepared, run, sandbox, stop_code, wasi
 from hatchway.core.call import Cancellation, Execution
 from hatchway.core.limits import Limits
 from hatchway.core.sandbox import CommandInvocation
-from hatchway.engine import preview1
+from hatchway.engine.preview1.functions import BODIES
 from hatchway.engine.sandbox import EngineSandbox
 from hatchway.engine.settings import EngineSettings
 
@@ -231,7 +231,7 @@ def test_an_exception_in_a_host_call_stays_with_its_own_call(
     def broken(*_arguments: object) -> int:
         raise _HostBugError(local.name)
 
-    monkeypatch.setitem(preview1.BODIES, "sched_yield", broken)
+    monkeypatch.setitem(BODIES, "sched_yield", broken)
     own = EngineSandbox(artifacts=lambda _: b"")
     text = command("(drop (call $sched_yield))", imports=wasi("sched_yield", ""))
     own.prepare(wasm(text), "sha256:" + "1" * 64)

@@ -9,7 +9,7 @@ from guests import WASI, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hatchway.engine.preview1 import SIGNATURES
+from hatchway.engine.preview1.binding import SIGNATURES
 
 _WIDTH = {"i": "i32", "I": "i64"}
 

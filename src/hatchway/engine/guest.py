@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from hatchway.core.call import Cancellation
     from hatchway.core.grant import Grant
-    from hatchway.engine.preview1 import Memory
+    from hatchway.engine.preview1.memory import Memory
 
 VIRTUAL_START_NS = 946_684_800 * 10**9
 """2000-01-01T00:00:00Z: the time of day of a guest without a clock."""

@@ -10,7 +10,8 @@ import wasmtime
 from hatchway.core.errors import AdmissionError, GuestTrappedError
 from hatchway.core.sandbox import CommandInvocation
 from hatchway.core.untrusted import printable
-from hatchway.engine import capi, preview1
+from hatchway.engine import capi
+from hatchway.engine.preview1 import binding
 from hatchway.engine.program import WELL, Ending, ended_early
 
 if TYPE_CHECKING:
@@ -72,15 +73,15 @@ def _define_preview1(
 ) -> list[object]:
     """Define the functions that `module` imports; the callbacks must outlive the linker."""
     linker_pointer = capi.pointer_of(linker)
-    namespace = preview1.MODULE.encode()
+    namespace = binding.MODULE.encode()
     kinds = {"i": wasmtime.ValType.i32, "I": wasmtime.ValType.i64}
     kept: list[object] = []
-    wanted = {item.name for item in module.imports if item.module == preview1.MODULE}
-    for name in sorted(preview1.SIGNATURES.keys() & wanted):
-        parameters = [kinds[letter]() for letter in preview1.SIGNATURES[name]]
+    wanted = {item.name for item in module.imports if item.module == binding.MODULE}
+    for name in sorted(binding.SIGNATURES.keys() & wanted):
+        parameters = [kinds[letter]() for letter in binding.SIGNATURES[name]]
         results = [] if name == "proc_exit" else [wasmtime.ValType.i32()]
         signature = wasmtime.FuncType(parameters, results)
-        callback = preview1.callback(name, running)
+        callback = binding.callback(name, running)
         encoded = name.encode()
         error = capi.define_func_unchecked(
             linker_pointer,

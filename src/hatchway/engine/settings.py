@@ -37,7 +37,7 @@ FEATURES: dict[str, bool] = {
     "consume_fuel": True,
     "epoch_interruption": True,
     "signals_based_traps": True,
-    # `preview1.Memory` relies on it.
+    # `preview1.memory` relies on it.
     "memory_may_move": False,
     "wasm_relaxed_simd_deterministic": True,
     # Not needed by tools, or not limited by a store: off until somebody needs them.

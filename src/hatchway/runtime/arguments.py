@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 from hatchway.core.errors import InvalidArgumentsError
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation, Invocation
 from hatchway.core.untrusted import printable
 from hatchway.policy.manifest import PLACE
+from hatchway.runtime.json_text import MAX_DEPTH, decode
 
 if TYPE_CHECKING:
     import re
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from hatchway.core.manifest import Argument
     from hatchway.core.tool import Tool
 
-MAX_DEPTH = 64
 MAX_VALUES = 100_000
 MAX_TEXT_BYTES = 8 << 20
 _MAX_INTEGER_BITS = 128
 MAX_COMMAND_LINE_BYTES = 1 << 20
 
 
-def parse_arguments(text: str | bytes) -> dict[str, Any]:
+def parse_arguments(text: str) -> dict[str, Any]:
     """The arguments in a JSON text.
 
     Raises:
@@ -39,7 +38,7 @@ def parse_arguments(text: str | bytes) -> dict[str, Any]:
         message = f"the arguments have more than {MAX_TEXT_BYTES} bytes"
         raise InvalidArgumentsError(message)
     try:
-        values = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        values = decode(text)
     except (ValueError, RecursionError) as error:
         message = f"the arguments are not valid JSON: {printable(str(error))}"
         raise InvalidArgumentsError(message, hint='for example \'{"text": "hello"}\'') from error
@@ -47,16 +46,6 @@ def parse_arguments(text: str | bytes) -> dict[str, Any]:
         message = f"the arguments must be a JSON object, got {printable(repr(values), limit=60)}"
         raise InvalidArgumentsError(message, hint='for example \'{"text": "hello"}\'')
     return values
-
-
-def _no_number(spelled: str) -> Any:
-    message = f"{spelled} is not a JSON number"
-    raise ValueError(message)
-
-
-def _finite(spelled: str) -> float:
-    number = float(spelled)
-    return number if math.isfinite(number) else _no_number(spelled)
 
 
 def require_bounded(arguments: Mapping[str, Any]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 from hatchway.core.call import Content, MediaContent, Outcome, TextContent
 from hatchway.core.errors import CallError, GuestExitedError, InvalidOutputError
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import ResultType
-from hatchway.runtime.arguments import MAX_DEPTH
+from hatchway.runtime.json_text import decode, require_shallow
 from hatchway.runtime.wit_schema import is_object
 
 if TYPE_CHECKING:
@@ -114,43 +113,14 @@ _dumped = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 def _parsed(stdout: bytes) -> Any:
     try:
         text = stdout.decode()
-        answer = _decode(text)
+        answer = decode(text)
         if "\\u" in text:
             _dumped(answer).encode()  # an escape may stand for half a character
-        _require_shallow(answer)
+        require_shallow(answer)
     except (ValueError, RecursionError) as error:
         message = f"the tool did not answer with JSON: {printable(str(error), limit=120)}"
         raise InvalidOutputError(message) from error
     return answer
-
-
-def _refused(constant: str) -> Any:
-    message = f"{constant} is not JSON"
-    raise ValueError(message)
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    return value if math.isfinite(value) else _refused(number)
-
-
-def _require_shallow(value: Any) -> None:
-    """Refuse what the protocol's own encoder could not follow."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            part
-            for item in level
-            if isinstance(item, dict | list)
-            for part in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return
-    message = f"it nests deeper than {MAX_DEPTH}"
-    raise ValueError(message)
-
-
-_decode = json.JSONDecoder(parse_constant=_refused, parse_float=_finite).decode
 
 
 def _object(value: Any) -> dict[str, Any]:

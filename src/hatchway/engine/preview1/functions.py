@@ -1,29 +1,17 @@
-"""WASI preview 1 for core modules without file grants: default-deny by construction.
-
-Standard streams, arguments, environment, clocks, random bytes, exit and waiting are
-served here from the run's `Guest`. Descriptor 3 is an empty, read-only root directory: it
-makes libc start and hand us the paths a program tries to open, and every one of them is
-answered with ENOTCAPABLE and recorded. There is no other file, no socket and no process.
-
-Every pointer and length comes from the guest and is checked against the current size of
-its memory before it is used; what does not fit is answered with EFAULT. The functions and
-numbers are those of `wasi_snapshot_preview1` (WebAssembly/WASI, `phases/snapshot/docs.md`).
-"""
+"""What every function of preview 1 does. Each is `(guest, memory, *arguments) -> errno`."""
 
 from __future__ import annotations
 
-import ctypes
 import struct
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from hatchway.engine import capi
-from hatchway.engine.guest import RANDOM_CHUNK_BYTES, Stopped
-from hatchway.engine.settings import MEMORY_RESERVATION_BYTES
+from hatchway.engine.guest import RANDOM_CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hatchway.engine.guest import Guest, Running
+    from hatchway.engine.guest import Guest
+    from hatchway.engine.preview1.memory import Memory
 
     Body: TypeAlias = Callable[..., int]
     """(guest, memory, *arguments) -> errno."""
@@ -47,155 +35,6 @@ _RIGHTS_WRITE_STREAM = _RIGHT_WRITE | 1 << 27
 _RIGHTS_ALL = (1 << 29) - 1
 _OPEN_CREATES_OR_TRUNCATES = 0b1101
 
-SIGNATURES: dict[str, str] = {
-    "args_get": "ii",
-    "args_sizes_get": "ii",
-    "environ_get": "ii",
-    "environ_sizes_get": "ii",
-    "clock_res_get": "ii",
-    "clock_time_get": "iIi",
-    "fd_advise": "iIIi",
-    "fd_allocate": "iII",
-    "fd_close": "i",
-    "fd_datasync": "i",
-    "fd_fdstat_get": "ii",
-    "fd_fdstat_set_flags": "ii",
-    "fd_fdstat_set_rights": "iII",
-    "fd_filestat_get": "ii",
-    "fd_filestat_set_size": "iI",
-    "fd_filestat_set_times": "iIIi",
-    "fd_pread": "iiiIi",
-    "fd_prestat_get": "ii",
-    "fd_prestat_dir_name": "iii",
-    "fd_pwrite": "iiiIi",
-    "fd_read": "iiii",
-    "fd_readdir": "iiiIi",
-    "fd_renumber": "ii",
-    "fd_seek": "iIii",
-    "fd_sync": "i",
-    "fd_tell": "ii",
-    "fd_write": "iiii",
-    "path_create_directory": "iii",
-    "path_filestat_get": "iiiii",
-    "path_filestat_set_times": "iiiiIIi",
-    "path_link": "iiiiiii",
-    "path_open": "iiiiiIIii",
-    "path_readlink": "iiiiii",
-    "path_remove_directory": "iii",
-    "path_rename": "iiiiii",
-    "path_symlink": "iiiii",
-    "path_unlink_file": "iii",
-    "poll_oneoff": "iiii",
-    "proc_exit": "i",
-    "proc_raise": "i",
-    "sched_yield": "",
-    "random_get": "ii",
-    "sock_accept": "iii",
-    "sock_recv": "iiiiii",
-    "sock_send": "iiiii",
-    "sock_shutdown": "ii",
-}
-"""Parameters of every function: `i` is i32, `I` is i64. All return an errno but `proc_exit`."""
-
-
-class Fault(Exception):  # noqa: N818 - becomes an errno
-    """The guest gave an address outside its memory."""
-
-
-class Memory:
-    """The linear memory that a guest exports as `memory`.
-
-    It never moves (the engine reserves its whole address space) and never shrinks, so it is
-    looked up once per run, and its size again only when an access goes beyond the last known
-    one. Every access is checked here; nothing else touches guest memory.
-    """
-
-    __slots__ = ("_context", "_memory", "_size", "_view")
-
-    def __init__(self, guest: Guest, caller: int) -> None:
-        """Find the memory of the calling module; an empty one if it exports none."""
-        self._memory = self._size = 0
-        self._view = _EMPTY
-        self._context: int = capi.caller_context(caller)
-        address = capi.addressof(guest.scratch) + capi.SCRATCH_MEMORY
-        found = capi.caller_export_get(caller, b"memory", 6, address)
-        if found and _KIND.from_address(address).value == capi.EXTERN_MEMORY:
-            self._memory = address + capi.EXTERN_PAYLOAD
-            base = capi.memory_data(self._context, self._memory)
-            # A view of all that is reserved: ctypes then needs one type for every size.
-            self._view = memoryview(_RESERVATION.from_address(base)).cast("B")
-            self.size()
-
-    def size(self) -> int:
-        """The size in bytes, as it is now."""
-        if self._memory:
-            self._size = capi.memory_data_size(self._context, self._memory)
-        return self._size
-
-    def require(self, at: int, count: int) -> None:
-        """Check that `count` bytes from address `at` are inside.
-
-        Raises:
-            Fault: They are not.
-        """
-        end = at + count
-        if end > self._size and end > self.size():
-            raise Fault
-
-    def read(self, at: int, count: int) -> bytes:
-        """`count` bytes from address `at`.
-
-        Raises:
-            Fault: They are not all inside.
-        """
-        end = at + count
-        if end > self._size and end > self.size():
-            raise Fault
-        return self._view[at:end].tobytes()
-
-    def write(self, at: int, data: bytes) -> None:
-        """Put `data` at address `at`.
-
-        Raises:
-            Fault: It does not all fit inside; nothing is written.
-        """
-        end = at + len(data)
-        if end > self._size and end > self.size():
-            raise Fault
-        self._view[at:end] = data
-
-    def put_u32(self, at: int, value: int) -> None:
-        """Put a 32-bit number at address `at`.
-
-        Raises:
-            Fault: It does not fit inside.
-        """
-        if at + 4 > self._size and at + 4 > self.size():
-            raise Fault
-        _pack_u32(self._view, at, value)
-
-    def vectors(self, at: int, count: int) -> tuple[list[tuple[int, int]], int]:
-        """The (address, length) pairs of an iovec array, each inside, and their sum.
-
-        Raises:
-            Fault: The array, or what it points to, is not all inside.
-        """
-        self.require(at, 8 * count)
-        total = 0
-        pairs = [_unpack_pair(self._view, at + 8 * index) for index in range(count)]
-        for start, length in pairs:
-            end = start + length
-            if end > self._size and end > self.size():
-                raise Fault
-            total += length
-        return pairs, total
-
-
-_EMPTY = memoryview(b"").cast("B")
-_RESERVATION = ctypes.c_char * MEMORY_RESERVATION_BYTES
-_KIND = ctypes.c_uint8
-_unpack_pair = struct.Struct("<II").unpack_from
-_pack_u32 = struct.Struct("<I").pack_into
 _u64 = struct.Struct("<Q").pack
 
 
@@ -528,42 +367,3 @@ BODIES: dict[str, Body] = {
     "sock_send": _denied("net.socket", "sock_send"),
     "sock_shutdown": _denied("net.socket", "sock_shutdown"),
 }
-
-_HOST_STOP = b"stopped by the host"
-
-
-def callback(name: str, running: Running) -> object:
-    """The C callback of one function, acting on the guest of the current thread.
-
-    No exception leaves it: the wheel would hand it to whichever thread asks next. A stop
-    or a failure is kept in the guest and ends the run as a trap.
-    """
-    body = BODIES[name]
-    signature = SIGNATURES[name]
-    layout = struct.Struct("<" + "".join("I12x" if kind == "i" else "Q8x" for kind in signature))
-    unpack, place = layout.unpack_from, ctypes.c_char * layout.size
-    answer, trap_new = ctypes.c_uint32.from_address, capi.trap_new
-
-    def call(_env: int, caller: int, values: int, _count: int) -> Any:
-        guest = running.guest
-        if guest is None:  # no run: cannot happen, and must not pass
-            return trap_new(_HOST_STOP, len(_HOST_STOP))
-        try:
-            guest.host_calls_left -= 1
-            if guest.host_calls_left < 0:
-                guest.end_for_host_calls()
-            memory = guest.memory
-            if memory is None:
-                memory = guest.memory = Memory(guest, caller)
-            errno = body(guest, memory, *unpack(place.from_address(values)))
-        except Fault:
-            errno = EFAULT
-        except Stopped:
-            return trap_new(_HOST_STOP, len(_HOST_STOP))
-        except BaseException as failure:  # noqa: BLE001 - the callback trampoline
-            guest.failure = failure
-            return trap_new(_HOST_STOP, len(_HOST_STOP))
-        answer(values).value = errno
-        return None
-
-    return capi.CoreCallback(call)
