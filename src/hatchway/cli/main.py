@@ -30,7 +30,6 @@ from hatchway.core.errors import ConfigError, HatchwayError, InternalError
 
 app = typer.Typer(
     help="MCP tools in WebAssembly sandboxes that start with nothing.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -91,7 +90,9 @@ def status_of(arguments: list[str]) -> int:
     """Run the command line; the status it would exit with."""
     command = typer.main.get_command(app)
     try:
-        result = command.main(args=arguments, prog_name="hatchway", standalone_mode=False)
+        # Nothing at all is the first thing people try.
+        asked = arguments or ["--help"]
+        result = command.main(args=asked, prog_name="hatchway", standalone_mode=False)
     except HatchwayError as error:
         complain(error)
         return error.exit_status
