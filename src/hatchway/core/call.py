@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Execution(NamedTuple):
         frames: Where it stood when it trapped, innermost first; escaped and bounded.
         denials: At most `MAX_LISTED_DENIALS` distinct ones, in order.
         unlisted_denials: How many more there were.
+        files: What was wanted of a command's workspace, by path below it, in order.
     """
 
     value: Any = None
@@ -133,6 +135,7 @@ class Execution(NamedTuple):
     denials: tuple[Denial, ...] = ()
     unlisted_denials: int = 0
     gated: Gated = NOTHING_GATED
+    files: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantedDirectory:
+    """A directory of the host, as one call may use it.
+
+    Attributes:
+        guest_path: Its absolute name inside.
+        descriptor: It, opened once and checked, and held by whoever loaded the policy.
+        is_writable: Whether anything below it may be changed.
+        quota_bytes: The most it may grow to, or None.
+    """
+
+    guest_path: str
+    descriptor: int
+    is_writable: bool
+    quota_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """The power and the limits of one call. Only `policy.decide` makes one.
 
@@ -20,11 +37,15 @@ class Grant:
         capabilities: What was granted, as policy spells it.
         environment: The variables the guest sees, with their values.
         limits: What the call may consume.
+        directories: The host's directories that the guest sees.
+        workspace: The guest's name for its private directory; None without scratch space.
     """
 
     capabilities: tuple[Capability, ...]
     environment: tuple[tuple[str, str], ...]
     limits: Limits
+    directories: tuple[GrantedDirectory, ...] = ()
+    workspace: str | None = None
 
     @property
     def has_clock(self) -> bool:

@@ -37,6 +37,20 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """A file of the workspace that a call's arguments fill.
+
+    Attributes:
+        path: Below the workspace.
+        value: A template, filled like `stdin`. The file is left out when a parameter it
+            names is absent.
+    """
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultMapping:
     """How stdout becomes MCP content.
 
@@ -78,6 +92,8 @@ class ToolManifest:
         output: JSON Schema of a JSON result; None when nothing is promised.
         argv: The command line after the program's name.
         stdin: A template, or None for an empty stdin (`argv`) or the arguments (`json`).
+        workspace: The guest's name for its private directory.
+        files: What lies in the workspace when a call begins.
         result: How stdout becomes content.
     """
 
@@ -89,6 +105,8 @@ class ToolManifest:
     output: Mapping[str, Any] | None = None
     argv: tuple[Argument, ...] = ()
     stdin: str | None = None
+    workspace: str = "/work"
+    files: tuple[InputFile, ...] = ()
     result: ResultMapping = field(default_factory=lambda: ResultMapping(kind="text"))
     annotations: Annotations = field(default_factory=Annotations)
     requires: tuple[Want, ...] = ()

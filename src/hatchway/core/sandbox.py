@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,10 +20,14 @@ class CommandInvocation:
     Attributes:
         arguments: The command line, the program's name first.
         stdin: All it can read.
+        files: What lies in its workspace when it starts, by path below the workspace.
+        wanted: Names or patterns (``*``, ``?``, ``[…]``) of the workspace's files to bring back.
     """
 
     arguments: tuple[bytes, ...]
     stdin: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    wanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

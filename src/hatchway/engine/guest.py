@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hatchway.core.call import MAX_LISTED_DENIALS, NOTHING_GATED, Denial, Gated
@@ -24,13 +25,16 @@ from hatchway.core.errors import (
 )
 from hatchway.core.untrusted import printable
 from hatchway.engine import capi
+from hatchway.engine.files.roots import Roots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatchway.core.call import Cancellation
     from hatchway.core.grant import Grant
+    from hatchway.engine.files.quota import Quota
     from hatchway.engine.preview1.memory import Memory
+    from hatchway.engine.preview1.table import Table
 
 VIRTUAL_START_NS = 946_684_800 * 10**9
 """2000-01-01T00:00:00Z: the time of day of a guest without a clock."""
@@ -68,6 +72,7 @@ class Guest:
         scratch: Room for the small C structures of one run; see `capi.Scratch`.
         spelling: How the artifact's imports spell the host's functions, with its versions.
         memory: A core module's linear memory, once a host call has found it.
+        descriptors: A core module's open files, once a host call has used one.
     """
 
     __slots__ = (
@@ -78,19 +83,21 @@ class Guest:
         "_gated_random",
         "_grant",
         "_output_left",
+        "_quotas",
         "_random_at",
+        "_roots",
         "_stdin",
         "_stdin_at",
         "_virtual_ns",
         "arguments",
         "deadline_ns",
+        "descriptors",
         "environment",
         "exit_code",
         "failure",
         "host_calls_left",
         "limits",
         "memory",
-        "open_files",
         "scratch",
         "spelling",
         "started_ns",
@@ -107,19 +114,22 @@ class Guest:
         stdin: bytes,
         grant: Grant,
         cancellation: Cancellation | None,
+        quotas: Mapping[int, Quota] = MappingProxyType({}),
     ) -> None:
         limits = grant.limits
         self.arguments = arguments
         self.environment = grant.environment
         self.limits = limits
         self._grant = grant
+        self._quotas = quotas
         self.stdout: list[bytes] = []
         self.stderr: list[bytes] = []
         self.stop: CallError | None = None
         self.exit_code: int | None = None
         self.failure: BaseException | None = None
         self.memory: Memory | None = None
-        self.open_files = 0b1111
+        self.descriptors: Table | None = None
+        self._roots: Roots | None = None
         self.scratch = capi.Scratch()
         self.spelling: Mapping[str, str] = {}
         self.timers: list[int] = []
@@ -211,6 +221,29 @@ class Guest:
     def stdin_left(self) -> int:
         """Bytes of stdin not yet read."""
         return len(self._stdin) - self._stdin_at
+
+    # Files
+
+    def roots(self) -> Roots:
+        """The directories it sees at the top, made when they are first asked for."""
+        if self._roots is None:
+            self._roots = Roots(self._grant, self._quotas, self._file_time_ns)
+        return self._roots
+
+    @property
+    def is_scratch_full(self) -> bool:
+        """Whether it wanted more scratch space than there was."""
+        workspace = None if self._roots is None else self._roots.workspace
+        return workspace is not None and workspace.quota.was_exceeded
+
+    def close(self) -> None:
+        """Give back every file that the guest left open."""
+        for opened in (self.descriptors or {}).values():
+            opened.close()
+
+    def _file_time_ns(self) -> int:
+        """What the guest's own files say about when: its own time, and no reading of it."""
+        return self.wall_offset_ns + self.peek_monotonic_ns()
 
     # Gated sources
 

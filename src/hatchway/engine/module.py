@@ -11,7 +11,7 @@ from hatchway.core.errors import AdmissionError, GuestTrappedError
 from hatchway.core.sandbox import CommandInvocation
 from hatchway.core.untrusted import printable
 from hatchway.engine import capi
-from hatchway.engine.preview1 import binding
+from hatchway.engine.preview1 import MODULE, binding
 from hatchway.engine.program import WELL, Ending, ended_early
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def _define_preview1(
 ) -> list[object]:
     """Define the functions that `module` imports; the callbacks must outlive the linker."""
     linker_pointer = capi.pointer_of(linker)
-    namespace = binding.MODULE.encode()
+    namespace = MODULE.encode()
     kinds = {"i": wasmtime.ValType.i32, "I": wasmtime.ValType.i64}
     kept: list[object] = []
-    wanted = {item.name for item in module.imports if item.module == binding.MODULE}
+    wanted = {item.name for item in module.imports if item.module == MODULE}
     for name in sorted(binding.SIGNATURES.keys() & wanted):
         parameters = [kinds[letter]() for letter in binding.SIGNATURES[name]]
         results = [] if name == "proc_exit" else [wasmtime.ValType.i32()]

@@ -16,8 +16,10 @@ from hatchway.core.errors import (
     AdmissionError,
     CallCancelledError,
     DeadlineExceededError,
+    GuestExitedError,
     InternalError,
     OverloadedError,
+    ScratchExceededError,
 )
 from hatchway.core.limits import FOUR_GIBIBYTES
 from hatchway.core.sandbox import CommandInvocation
@@ -26,9 +28,13 @@ from hatchway.engine import capi, causes
 from hatchway.engine.cache import CompiledCache, sealed_copy
 from hatchway.engine.compiling import CompileBudget, compile_artifact
 from hatchway.engine.component import ComponentProgram
+from hatchway.engine.files.host import used_bytes
+from hatchway.engine.files.nodes import FileFault
+from hatchway.engine.files.quota import Quota
 from hatchway.engine.guest import Guest, Running, Stopped
 from hatchway.engine.module import CoreProgram
 from hatchway.engine.preview2.linking import DenyingLinker, require_known_wasi
+from hatchway.engine.program import Ending
 from hatchway.engine.settings import (
     MEMORIES_PER_CALL,
     TABLES_PER_CALL,
@@ -38,13 +44,13 @@ from hatchway.engine.settings import (
 from hatchway.engine.ticker import TICK_SECONDS, Ticker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hatchway.core.call import Cancellation
     from hatchway.core.grant import Grant
     from hatchway.core.sandbox import Invocation
     from hatchway.core.surface import Surface
-    from hatchway.engine.program import Ending, Program
+    from hatchway.engine.program import Program
     from hatchway.engine.ticker import TickerKind
 
 _SLICE_NS = 100_000_000
@@ -90,6 +96,7 @@ class EngineSandbox:
         self._surfaces: dict[str, Surface] = {}
         self._loading: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._quotas: dict[int, Quota] = {}
         self._process = os.getpid()
         self._epoch_callback = self._make_epoch_callback()
         self._epoch_pointer = ctypes.cast(self._epoch_callback, ctypes.c_void_p).value
@@ -217,10 +224,12 @@ class EngineSandbox:
         """
         program = self._programs.get(digest) or self._load(digest, self._artifacts)
         command = invocation if isinstance(invocation, CommandInvocation) else _NO_INPUT
-        guest = Guest(command.arguments, command.stdin, grant, cancellation)
+        guest = Guest(command.arguments, command.stdin, grant, cancellation, self._quotas_of(grant))
         if os.getpid() != self._process:
             message = "an engine cannot be used after fork: nothing would stop its guests"
             raise InternalError(message, hint="create the sandbox in the child process")
+        if command.files:
+            _fill(guest, command)
         if not self.ticker.call_starts(self.settings.concurrent_calls):
             message = f"{self.settings.concurrent_calls} calls are running already"
             raise OverloadedError(message)
@@ -231,14 +240,16 @@ class EngineSandbox:
             context = capi.store_context(store)
             _bound(store, context, guest)
             capi.store_epoch_callback(store, self._epoch_pointer, None, None)
-            ending = program.enter(context, guest, invocation)
+            ending = _explained(guest, program.enter(context, guest, invocation))
             usage = _usage(context, guest, program, ending)
         finally:
             capi.store_delete(store)
             running.guest = outer
+            guest.close()
             self.ticker.call_ends()
         if guest.failure is not None:
             raise guest.failure
+        files, ending = _brought_back(guest, command.wanted, ending)
         return Execution(
             value=ending.value,
             stdout=b"".join(guest.stdout),
@@ -250,7 +261,22 @@ class EngineSandbox:
             denials=guest.denials,
             unlisted_denials=guest.unlisted_denials,
             gated=guest.gated,
+            files=files,
         )
+
+    def _quotas_of(self, grant: Grant) -> Mapping[int, Quota]:
+        """What may still be added to directories with a quota, shared by all their calls."""
+        quotas: dict[int, Quota] = {}
+        for granted in grant.directories:
+            if granted.quota_bytes is not None:
+                with self._lock:
+                    quota = self._quotas.get(granted.descriptor)
+                    if quota is None:
+                        used = used_bytes(granted.descriptor)
+                        quota = Quota(granted.quota_bytes, used_bytes=used)
+                        self._quotas[granted.descriptor] = quota
+                quotas[granted.descriptor] = quota
+        return quotas
 
     def _make_epoch_callback(self) -> ctypes._FuncPointer:
         """What wasmtime calls when a slice of a guest's time is over."""
@@ -292,6 +318,48 @@ def _bound(store: int, context: int, guest: Guest) -> None:
         TABLES_PER_CALL,
         MEMORIES_PER_CALL,
     )
+
+
+def _fill(guest: Guest, command: CommandInvocation) -> None:
+    """Put what the call brings along into the workspace."""
+    workspace = guest.roots().workspace
+    if workspace is None:
+        message = "there is no workspace to put files into"
+        raise InternalError(message)
+    try:
+        for path, data in command.files.items():
+            workspace.put(path.encode(), data)
+    except FileFault as fault:
+        limit = guest.limits.scratch_bytes
+        message = f"the call's files do not fit into its scratch space of {limit} bytes"
+        raise ScratchExceededError(message) from fault
+
+
+def _explained(guest: Guest, ending: Ending) -> Ending:
+    """A program that gave up because its scratch space was full is told so."""
+    if not isinstance(ending.stop, GuestExitedError) or not guest.is_scratch_full:
+        return ending
+    limit = guest.limits.scratch_bytes
+    message = f"{ending.stop.message}, after filling its scratch space of {limit} bytes"
+    return ending._replace(stop=ScratchExceededError(message, details=ending.stop.details))
+
+
+def _brought_back(
+    guest: Guest, wanted: tuple[str, ...], ending: Ending
+) -> tuple[Mapping[str, bytes], Ending]:
+    """The files that were wanted of a run that went well; they count as output."""
+    workspace = guest.roots().workspace if wanted and ending.stop is None else None
+    if workspace is None:
+        return {}, ending
+    files: dict[str, bytes] = {}
+    try:
+        for pattern in wanted:
+            for path, data in workspace.matching(pattern):
+                guest.spend_output(0 if path in files else len(data) + len(path))
+                files[path] = data
+    except Stopped:
+        return {}, Ending(stop=guest.stop)
+    return dict(sorted(files.items())), ending
 
 
 _INTERRUPTED = (DeadlineExceededError, CallCancelledError)

@@ -12,3 +12,5 @@ numbers are those of `wasi_snapshot_preview1` (WebAssembly/WASI, `phases/snapsho
 The bodies are in `functions`, what they may touch of a guest in `memory`, and how they are
 attached to a linker in `binding`.
 """
+
+MODULE = "wasi_snapshot_preview1"

@@ -7,14 +7,13 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from hatchway.engine import capi
+from hatchway.engine.files.nodes import FileFault
 from hatchway.engine.guest import Stopped
-from hatchway.engine.preview1.functions import BODIES, EFAULT
-from hatchway.engine.preview1.memory import Fault, Memory
+from hatchway.engine.preview1.functions import BODIES
+from hatchway.engine.preview1.memory import Memory
 
 if TYPE_CHECKING:
     from hatchway.engine.guest import Running
-
-MODULE = "wasi_snapshot_preview1"
 
 SIGNATURES: dict[str, str] = {
     "args_get": "ii",
@@ -93,8 +92,8 @@ def callback(name: str, running: Running) -> object:
             if memory is None:
                 memory = guest.memory = Memory(guest, caller)
             errno = body(guest, memory, *unpack(place.from_address(values)))
-        except Fault:
-            errno = EFAULT
+        except FileFault as fault:
+            errno = fault.errno.value
         except Stopped:
             return trap_new(_HOST_STOP, len(_HOST_STOP))
         except BaseException as failure:  # noqa: BLE001 - the callback trampoline

@@ -6,6 +6,16 @@ import struct
 from typing import TYPE_CHECKING, TypeAlias
 
 from hatchway.engine.guest import RANDOM_CHUNK_BYTES
+from hatchway.engine.preview1 import MODULE, descriptors, paths, table
+from hatchway.engine.preview1.errno import (
+    EBADF,
+    EINVAL,
+    ENOSYS,
+    ENOTSOCK,
+    ENOTSUP,
+    SUCCESS,
+)
+from hatchway.engine.preview1.table import OpenFile, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,25 +26,8 @@ if TYPE_CHECKING:
     Body: TypeAlias = Callable[..., int]
     """(guest, memory, *arguments) -> errno."""
 
-MODULE = "wasi_snapshot_preview1"
 
-SUCCESS, EBADF, EFAULT, EINVAL, ENOTDIR, ENOTSUP, ESPIPE, ENOTCAPABLE = (
-    0, 8, 21, 28, 54, 58, 70, 76,
-)  # fmt: skip
-ENOSYS = 52
-
-ROOT_FD = 3
-_MAX_VECTORS = 1024
 _MAX_SUBSCRIPTIONS = 1024
-_MAX_PATH = 4096
-
-_UNKNOWN, _DIRECTORY = 0, 3
-_RIGHT_WRITE = 1 << 6
-_RIGHTS_READ_STREAM = 1 << 1 | 1 << 27
-_RIGHTS_WRITE_STREAM = _RIGHT_WRITE | 1 << 27
-_RIGHTS_ALL = (1 << 29) - 1
-_OPEN_CREATES_OR_TRUNCATES = 0b1101
-
 _u64 = struct.Struct("<Q").pack
 
 
@@ -130,149 +123,18 @@ def sched_yield(guest: Guest, _memory: Memory) -> int:
     return SUCCESS
 
 
-# Streams
+# Sockets
 
 
-def _is_open(guest: Guest, fd: int) -> bool:
-    return fd <= ROOT_FD and bool(guest.open_files >> fd & 1)
-
-
-def fd_write(guest: Guest, memory: Memory, fd: int, at: int, count: int, written_at: int) -> int:
-    if fd not in (1, 2) or not guest.open_files >> fd & 1:
-        return EBADF
-    if count > _MAX_VECTORS:
-        return EINVAL
-    vectors, total = memory.vectors(at, count)
-    # The result's place is written first: after it nothing can fail half-way.
-    memory.put_u32(written_at, total & 0xFFFFFFFF)
-    guest.spend_output(total)
-    chunks = guest.stdout if fd == 1 else guest.stderr
-    for start, length in vectors:
-        if length:
-            chunks.append(memory.read(start, length))
-    return SUCCESS
-
-
-def fd_read(guest: Guest, memory: Memory, fd: int, at: int, count: int, read_at: int) -> int:
-    if fd != 0 or not guest.open_files & 1:
-        return EBADF
-    if count > _MAX_VECTORS:
-        return EINVAL
-    vectors, _ = memory.vectors(at, count)
-    total = 0
-    memory.require(read_at, 4)
-    for start, length in vectors:
-        data = guest.read_stdin(length)
-        memory.write(start, data)
-        total += len(data)
-        if len(data) < length:
-            break
-    memory.put_u32(read_at, total)
-    return SUCCESS
-
-
-def _on_stream(answer: int) -> Body:
-    """A function on one descriptor that has one answer for streams, and none for the root."""
+def _no_socket(function: str) -> Body:
+    """There is none; what is tried is recorded."""
 
     def body(guest: Guest, _memory: Memory, fd: int, *_rest: int) -> int:
-        if not _is_open(guest, fd):
-            return EBADF
-        return ENOTCAPABLE if fd == ROOT_FD else answer
+        table.descriptor(guest, fd)
+        guest.deny("net.socket", f"descriptor {fd}", f"{MODULE}.{function}")
+        return ENOTSOCK
 
     return body
-
-
-def fd_close(guest: Guest, _memory: Memory, fd: int) -> int:
-    if not _is_open(guest, fd):
-        return EBADF
-    guest.open_files &= ~(1 << fd)
-    return SUCCESS
-
-
-def fd_fdstat_get(guest: Guest, memory: Memory, fd: int, at: int) -> int:
-    if not _is_open(guest, fd):
-        return EBADF
-    # Not a terminal: libc then buffers whole blocks instead of lines.
-    kind, rights = _UNKNOWN, _RIGHTS_READ_STREAM if fd == 0 else _RIGHTS_WRITE_STREAM
-    if fd == ROOT_FD:
-        kind, rights = _DIRECTORY, _RIGHTS_ALL
-    memory.write(at, struct.pack("<B7xQQ", kind, rights, rights))
-    return SUCCESS
-
-
-def fd_filestat_get(guest: Guest, memory: Memory, fd: int, at: int) -> int:
-    if not _is_open(guest, fd):
-        return EBADF
-    kind = _DIRECTORY if fd == ROOT_FD else _UNKNOWN
-    memory.write(at, struct.pack("<16xB7xQ32x", kind, 1))
-    return SUCCESS
-
-
-def fd_prestat_get(guest: Guest, memory: Memory, fd: int, at: int) -> int:
-    if fd != ROOT_FD or not _is_open(guest, fd):
-        return EBADF
-    memory.write(at, struct.pack("<B3xI", 0, len(_ROOT_NAME)))
-    return SUCCESS
-
-
-_ROOT_NAME = b"/"
-
-
-def fd_prestat_dir_name(guest: Guest, memory: Memory, fd: int, at: int, count: int) -> int:
-    if fd != ROOT_FD or not _is_open(guest, fd):
-        return EBADF
-    memory.write(at, _ROOT_NAME[:count])
-    return SUCCESS
-
-
-# Everything else is denied
-
-
-def _denied(capability: str, function: str) -> Body:
-    """A function on a descriptor that could only work with a grant."""
-
-    def body(guest: Guest, _memory: Memory, fd: int, *_rest: int) -> int:
-        if not _is_open(guest, fd):
-            return EBADF
-        attempted = "/" if fd == ROOT_FD else f"descriptor {fd}"
-        guest.deny(capability, attempted, f"{MODULE}.{function}")
-        return ENOTCAPABLE
-
-    return body
-
-
-def _denied_path(capability: str, function: str, *, path: int, directory: int = 0) -> Body:
-    """A function on a path; the arguments' places are given by index."""
-
-    def body(guest: Guest, memory: Memory, *arguments: int) -> int:
-        attempted = _attempted(memory, arguments[path], arguments[path + 1])
-        if not _is_open(guest, arguments[directory]):
-            return EBADF
-        if arguments[directory] != ROOT_FD:
-            return ENOTDIR
-        guest.deny(capability, attempted, f"{MODULE}.{function}")
-        return ENOTCAPABLE
-
-    return body
-
-
-def _attempted(memory: Memory, at: int, length: int) -> bytes:
-    memory.require(at, length)
-    path = memory.read(at, min(length, _MAX_PATH))
-    return path if path.startswith(b"/") else b"/" + path
-
-
-def path_open(guest: Guest, memory: Memory, *arguments: int) -> int:
-    fd, _flags, at, length, creation, rights, _inheriting, _fd_flags, _result = arguments
-    writes = creation & _OPEN_CREATES_OR_TRUNCATES or rights & _RIGHT_WRITE
-    capability = "fs.write" if writes else "fs.read"
-    attempted = _attempted(memory, at, length)
-    if not _is_open(guest, fd):
-        return EBADF
-    if fd != ROOT_FD:
-        return ENOTDIR
-    guest.deny(capability, attempted, f"{MODULE}.path_open")
-    return ENOTCAPABLE
 
 
 # Waiting
@@ -304,11 +166,15 @@ def poll_oneoff(
 
 def _stream_event(guest: Guest, subscription: tuple[int, ...]) -> bytes:
     data, tag, fd = subscription[:3]
-    if tag == _ON_READ and fd == 0 and _is_open(guest, fd):
-        return _EVENT.pack(data, SUCCESS, tag, guest.stdin_left, 0)
-    if tag == _ON_WRITE and fd in (1, 2) and _is_open(guest, fd):
-        return _EVENT.pack(data, SUCCESS, tag, guest.output_left, 0)
-    return _EVENT.pack(data, EBADF if tag in (_ON_READ, _ON_WRITE) else EINVAL, tag, 0, 0)
+    found = table.table_of(guest).get(fd)
+    if tag not in (_ON_READ, _ON_WRITE):
+        return _EVENT.pack(data, EINVAL, tag, 0, 0)
+    if isinstance(found, OpenFile):
+        return _EVENT.pack(data, SUCCESS, tag, 1, 0)
+    if isinstance(found, Stream) and (tag == _ON_READ) == (found.number == 0):
+        left = guest.stdin_left if tag == _ON_READ else guest.output_left
+        return _EVENT.pack(data, SUCCESS, tag, left, 0)
+    return _EVENT.pack(data, EBADF, tag, 0, 0)
 
 
 def _wait_ns(guest: Guest, subscription: tuple[int, ...]) -> int:
@@ -326,44 +192,44 @@ BODIES: dict[str, Body] = {
     "environ_sizes_get": environ_sizes_get,
     "clock_res_get": clock_res_get,
     "clock_time_get": clock_time_get,
-    "fd_advise": _on_stream(ESPIPE),
-    "fd_allocate": _denied("fs.write", "fd_allocate"),
-    "fd_close": fd_close,
-    "fd_datasync": _on_stream(EINVAL),
-    "fd_fdstat_get": fd_fdstat_get,
-    "fd_fdstat_set_flags": _on_stream(SUCCESS),
-    "fd_fdstat_set_rights": _on_stream(SUCCESS),
-    "fd_filestat_get": fd_filestat_get,
-    "fd_filestat_set_size": _denied("fs.write", "fd_filestat_set_size"),
-    "fd_filestat_set_times": _denied("fs.write", "fd_filestat_set_times"),
-    "fd_pread": _on_stream(ESPIPE),
-    "fd_prestat_get": fd_prestat_get,
-    "fd_prestat_dir_name": fd_prestat_dir_name,
-    "fd_pwrite": _on_stream(ESPIPE),
-    "fd_read": fd_read,
-    "fd_readdir": _denied("fs.read", "fd_readdir"),
-    "fd_renumber": _on_stream(ENOTSUP),
-    "fd_seek": _on_stream(ESPIPE),
-    "fd_sync": _on_stream(EINVAL),
-    "fd_tell": _on_stream(ESPIPE),
-    "fd_write": fd_write,
-    "path_create_directory": _denied_path("fs.write", "path_create_directory", path=1),
-    "path_filestat_get": _denied_path("fs.read", "path_filestat_get", path=2),
-    "path_filestat_set_times": _denied_path("fs.write", "path_filestat_set_times", path=2),
-    "path_link": _denied_path("fs.write", "path_link", path=2),
-    "path_open": path_open,
-    "path_readlink": _denied_path("fs.read", "path_readlink", path=1),
-    "path_remove_directory": _denied_path("fs.write", "path_remove_directory", path=1),
-    "path_rename": _denied_path("fs.write", "path_rename", path=1),
-    "path_symlink": _denied_path("fs.write", "path_symlink", path=3, directory=2),
-    "path_unlink_file": _denied_path("fs.write", "path_unlink_file", path=1),
+    "fd_advise": descriptors.fd_advise,
+    "fd_allocate": descriptors.fd_allocate,
+    "fd_close": descriptors.fd_close,
+    "fd_datasync": descriptors.fd_sync,
+    "fd_fdstat_get": descriptors.fd_fdstat_get,
+    "fd_fdstat_set_flags": descriptors.fd_fdstat_set_flags,
+    "fd_fdstat_set_rights": descriptors.fd_fdstat_set_rights,
+    "fd_filestat_get": descriptors.fd_filestat_get,
+    "fd_filestat_set_size": descriptors.fd_filestat_set_size,
+    "fd_filestat_set_times": descriptors.fd_filestat_set_times,
+    "fd_pread": descriptors.fd_pread,
+    "fd_prestat_get": descriptors.fd_prestat_get,
+    "fd_prestat_dir_name": descriptors.fd_prestat_dir_name,
+    "fd_pwrite": descriptors.fd_pwrite,
+    "fd_read": descriptors.fd_read,
+    "fd_readdir": descriptors.fd_readdir,
+    "fd_renumber": descriptors.fd_renumber,
+    "fd_seek": descriptors.fd_seek,
+    "fd_sync": descriptors.fd_sync,
+    "fd_tell": descriptors.fd_tell,
+    "fd_write": descriptors.fd_write,
+    "path_create_directory": paths.path_create_directory,
+    "path_filestat_get": paths.path_filestat_get,
+    "path_filestat_set_times": paths.path_filestat_set_times,
+    "path_link": paths.path_link,
+    "path_open": paths.path_open,
+    "path_readlink": paths.path_readlink,
+    "path_remove_directory": paths.path_remove_directory,
+    "path_rename": paths.path_rename,
+    "path_symlink": paths.path_symlink,
+    "path_unlink_file": paths.path_unlink_file,
     "poll_oneoff": poll_oneoff,
     "proc_exit": proc_exit,
     "proc_raise": proc_raise,
     "sched_yield": sched_yield,
     "random_get": random_get,
-    "sock_accept": _denied("net.socket", "sock_accept"),
-    "sock_recv": _denied("net.socket", "sock_recv"),
-    "sock_send": _denied("net.socket", "sock_send"),
-    "sock_shutdown": _denied("net.socket", "sock_shutdown"),
+    "sock_accept": _no_socket("sock_accept"),
+    "sock_recv": _no_socket("sock_recv"),
+    "sock_send": _no_socket("sock_send"),
+    "sock_shutdown": _no_socket("sock_shutdown"),
 }

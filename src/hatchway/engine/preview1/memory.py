@@ -7,14 +7,18 @@ import struct
 from typing import TYPE_CHECKING
 
 from hatchway.engine import capi
+from hatchway.engine.files.nodes import Errno, FileFault
 from hatchway.engine.settings import MEMORY_RESERVATION_BYTES
 
 if TYPE_CHECKING:
     from hatchway.engine.guest import Guest
 
 
-class Fault(Exception):  # noqa: N818 - becomes an errno
+class Fault(FileFault):
     """The guest gave an address outside its memory."""
+
+    def __init__(self) -> None:
+        super().__init__(Errno.FAULT)
 
 
 class Memory:

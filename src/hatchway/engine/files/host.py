@@ -1,0 +1,579 @@
+"""A directory of the host that a tool was granted.
+
+The kernel resolves every path, with `openat2` and `RESOLVE_BENEATH`: a name that leads out of
+the directory, by dots, by an absolute name, through a link, or through one that is swapped
+while we look, is refused where it happens, and no check of ours can be raced. What is found
+is looked at before it is opened, and only regular files and directories are, so that nothing
+blocks and no device is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import platform
+import stat
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from hatchway.engine.files.nodes import (
+    NOW,
+    Directory,
+    Entry,
+    Errno,
+    File,
+    FileFault,
+    Kind,
+    Status,
+    Wish,
+    require_path,
+    require_target,
+    split_last,
+)
+from hatchway.engine.files.quota import BYTES_PER_NAME, Quota
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_OPENAT2 = 437
+"""Its number on every Linux architecture (include/uapi/asm-generic/unistd.h)."""
+_NO_MAGIC_LINKS, _BENEATH = 0x02, 0x08
+_RACES = 128
+"""How often a path is tried again that something else keeps renaming."""
+_PATH_ONLY = getattr(os, "O_PATH", 0)
+_COMMON = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_CHUNK = 1 << 20
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _How(ctypes.Structure):
+    _fields_: ClassVar[Any] = [
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    ]
+
+
+_FAULTS = {
+    getattr(errno, f"E{item.name}"): item for item in Errno if hasattr(errno, f"E{item.name}")
+}
+_MAX_ENTRIES = 1 << 16
+"""Names in one directory that a guest may list."""
+
+_KINDS = {
+    stat.S_IFREG: Kind.REGULAR_FILE,
+    stat.S_IFDIR: Kind.DIRECTORY,
+    stat.S_IFLNK: Kind.SYMBOLIC_LINK,
+    stat.S_IFBLK: Kind.BLOCK_DEVICE,
+    stat.S_IFCHR: Kind.CHARACTER_DEVICE,
+    stat.S_IFSOCK: Kind.SOCKET,
+}
+
+
+def is_available() -> bool:
+    """Whether this system can keep a guest inside a directory."""
+    if platform.system() != "Linux":
+        return False
+    try:
+        descriptor = os.open("/", _PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        os.close(_beneath(descriptor, b".", _PATH_ONLY))
+    except FileFault:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def used_bytes(directory: int) -> int:
+    """What everything below a directory holds, counted as a quota counts it."""
+    used = 0
+    for _, folders, files, descriptor in os.fwalk(".", dir_fd=directory, follow_symlinks=False):
+        for name in (*folders, *files):
+            used += BYTES_PER_NAME + len(os.fsencode(name))
+        for name in files:
+            with contextlib.suppress(OSError):  # gone meanwhile
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                used += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return used
+
+
+def _fault(error: OSError) -> FileFault:
+    return FileFault(_FAULTS.get(error.errno, Errno.IO))
+
+
+def _beneath(directory: int, path: bytes, flags: int, mode: int = 0) -> int:
+    """Open `path` below `directory`.
+
+    Raises:
+        FileFault: It cannot be opened; `NOTCAPABLE` when it leads out.
+    """
+    how = _How(flags | os.O_CLOEXEC, mode, _BENEATH | _NO_MAGIC_LINKS)
+    for _ in range(_RACES):
+        descriptor: int = _libc.syscall(
+            ctypes.c_long(_OPENAT2),
+            ctypes.c_int(directory),
+            ctypes.c_char_p(path),
+            ctypes.byref(how),
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        if descriptor >= 0:
+            return descriptor
+        number = ctypes.get_errno()
+        if number == errno.EXDEV:
+            raise FileFault(Errno.NOTCAPABLE)
+        if number not in (errno.EAGAIN, errno.EINTR):
+            raise FileFault(_FAULTS.get(number, Errno.IO))
+    raise FileFault(Errno.AGAIN)
+
+
+def _status(found: os.stat_result) -> Status:
+    return Status(
+        found.st_ino,
+        _KINDS.get(stat.S_IFMT(found.st_mode), Kind.UNKNOWN),
+        found.st_nlink,
+        found.st_size,
+        found.st_atime_ns,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+    )
+
+
+def _attempt(operation: Callable[[], T]) -> T:
+    try:
+        return operation()
+    except OSError as error:
+        raise _fault(error) from None
+
+
+def _again(descriptor: int) -> str:
+    """A name for exactly what `descriptor` refers to."""
+    return f"/proc/self/fd/{descriptor}"
+
+
+class HostFile(File):
+    """An open regular file of the host."""
+
+    def __init__(self, descriptor: int, quota: Quota, wish: Wish, *, may_change: bool) -> None:
+        super().__init__(reads=wish.reads, writes=wish.writes)
+        self._descriptor = descriptor
+        self._quota = quota
+        self._may_change = may_change
+        self._inode = os.fstat(descriptor).st_ino
+        quota.opened(self._inode)
+
+    def close(self) -> None:
+        """Give it back."""
+        self._quota.closed(self._inode, os.fstat(self._descriptor).st_size)
+        os.close(self._descriptor)
+
+    def status(self) -> Status:
+        """What is known of it."""
+        return _status(_attempt(lambda: os.fstat(self._descriptor)))
+
+    def size(self) -> int:
+        """Its size in bytes."""
+        return _attempt(lambda: os.fstat(self._descriptor)).st_size
+
+    def set_times(self, accessed_ns: int | None, modified_ns: int | None) -> None:
+        """Set its times."""
+        if not self._may_change:
+            raise FileFault(Errno.NOTCAPABLE)
+        _set_times(self._descriptor, accessed_ns, modified_ns)
+
+    def read(self, at: int, count: int) -> bytes:
+        """Up to `count` bytes from offset `at`."""
+        return _attempt(lambda: os.pread(self._descriptor, min(count, _CHUNK), at))
+
+    def write(self, at: int, data: bytes) -> int:
+        """Put `data` at offset `at`, as much of it as the quota leaves room for."""
+        with self._quota.lock:
+            size = self.size()
+            gap = max(0, at - size)
+            fresh = max(0, at + len(data) - size) - gap
+            self._quota.take(gap)
+            taken = 0
+            try:
+                taken = self._quota.take_up_to(fresh) if fresh else 0
+                fits = data[: len(data) - fresh + taken]
+                written = _attempt(lambda: os.pwrite(self._descriptor, fits, at))
+            except FileFault:
+                self._quota.take(-gap - taken)
+                raise
+            self._quota.take(-min(taken, len(fits) - written))
+            return written
+
+    def set_size(self, size: int) -> None:
+        """Cut it off, or fill it with zeroes."""
+        with self._quota.lock:
+            grown = size - self.size()
+            self._quota.take(grown)
+            try:
+                _attempt(lambda: os.ftruncate(self._descriptor, size))
+            except FileFault:
+                self._quota.take(-grown)
+                raise
+
+    def sync(self) -> None:
+        """Wait until it is on its disk."""
+        _attempt(lambda: os.fsync(self._descriptor))
+
+
+def _set_times(descriptor: int, accessed_ns: int | None, modified_ns: int | None) -> None:
+    times = _chosen(_attempt(lambda: os.fstat(descriptor)), accessed_ns, modified_ns)
+    _attempt(lambda: os.utime(_again(descriptor), ns=times))
+
+
+def _set_link_times(
+    parent: int, name: bytes, accessed_ns: int | None, modified_ns: int | None
+) -> None:
+    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    times = _chosen(found, accessed_ns, modified_ns)
+    os.utime(name, ns=times, dir_fd=parent, follow_symlinks=False)
+
+
+def _chosen(
+    found: os.stat_result, accessed_ns: int | None, modified_ns: int | None
+) -> tuple[int, int]:
+    now = time.time_ns()
+    return (
+        found.st_atime_ns if accessed_ns is None else now if accessed_ns == NOW else accessed_ns,
+        found.st_mtime_ns if modified_ns is None else now if modified_ns == NOW else modified_ns,
+    )
+
+
+class HostDirectory(Directory):
+    """An open directory of the host, or one below it.
+
+    Args:
+        descriptor: It, opened and checked by whoever grants it.
+        guest_path: Its name inside.
+        is_writable: Whether anything below may be changed.
+        quota: How much may be added.
+        below: The way to it from the directory that was granted.
+        owned: Whether `close` closes it.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        guest_path: bytes,
+        *,
+        is_writable: bool,
+        quota: Quota | None = None,
+        below: bytes = b"",
+        owned: bool = False,
+    ) -> None:
+        super().__init__(guest_path)
+        self._descriptor = descriptor
+        self._is_writable = is_writable
+        self._quota = quota or Quota(None)
+        self._below = below
+        self._owned = owned
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether anything below it may be changed."""
+        return self._is_writable
+
+    def close(self) -> None:
+        """Give it back."""
+        if self._owned:
+            os.close(self._descriptor)
+
+    def status(self) -> Status:
+        """What is known of it."""
+        return _status(_attempt(lambda: os.fstat(self._descriptor)))
+
+    def set_times(self, accessed_ns: int | None, modified_ns: int | None) -> None:
+        """Set its times."""
+        self._require_writable()
+        _set_times(self._descriptor, accessed_ns, modified_ns)
+
+    def open(self, path: bytes, wish: Wish) -> File | Directory:
+        """Open what is at `path`."""
+        require_path(path)
+        if wish.changes:
+            self._require_writable()
+        if wish.create and wish.directory:
+            raise FileFault(Errno.INVAL)
+        pinned, is_new = self._pinned(path, wish)
+        try:
+            return self._opened(pinned, path, wish, is_new=is_new)
+        finally:
+            os.close(pinned)
+
+    def _pinned(self, path: bytes, wish: Wish) -> tuple[int, bool]:
+        """What is at `path`, held without being opened, and whether it was made just now."""
+        nofollow = 0 if wish.follow and not wish.exclusive else os.O_NOFOLLOW
+        for _ in range(2):
+            if not (wish.create and wish.exclusive):
+                try:
+                    return _beneath(self._descriptor, path, _PATH_ONLY | nofollow), False
+                except FileFault as fault:
+                    if fault.errno != Errno.NOENT or not wish.create:
+                        raise
+            try:
+                return self._made(path), True
+            except FileFault as fault:
+                if fault.errno != Errno.EXIST or wish.exclusive:
+                    raise
+        raise FileFault(Errno.NOENT)
+
+    def _made(self, path: bytes) -> int:
+        if path.endswith(b"/"):
+            raise FileFault(Errno.ISDIR)
+        cost = BYTES_PER_NAME + len(path.rpartition(b"/")[2])
+        self._quota.take(cost)
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | _COMMON
+            return _beneath(self._descriptor, path, flags, 0o666)
+        except FileFault:
+            self._quota.take(-cost)
+            raise
+
+    def _opened(self, pinned: int, path: bytes, wish: Wish, *, is_new: bool) -> File | Directory:
+        mode = _attempt(lambda: os.fstat(pinned)).st_mode
+        if stat.S_ISDIR(mode):
+            return self._opened_directory(pinned, path, wish)
+        if stat.S_ISLNK(mode):
+            raise FileFault(Errno.LOOP)
+        if wish.directory or path.endswith(b"/"):
+            raise FileFault(Errno.NOTDIR)
+        if not stat.S_ISREG(mode):
+            # A pipe would block, a device or a socket is a way out.
+            raise FileFault(Errno.NOTCAPABLE)
+        opened = os.dup(pinned) if is_new else _reopened(pinned, wish)
+        file = HostFile(opened, self._quota, wish, may_change=self._is_writable)
+        if wish.truncate and not is_new:
+            try:
+                file.set_size(0)
+            except FileFault:
+                file.close()
+                raise
+        return file
+
+    def _opened_directory(self, pinned: int, path: bytes, wish: Wish) -> HostDirectory:
+        if wish.changes:
+            raise FileFault(Errno.ISDIR)
+        opened = _attempt(lambda: os.open(_again(pinned), os.O_RDONLY | os.O_DIRECTORY | _COMMON))
+        return HostDirectory(
+            opened,
+            self.guest_path + b"/" + path,
+            is_writable=self._is_writable,
+            quota=self._quota,
+            below=self._below + path + b"/",
+            owned=True,
+        )
+
+    def entries(self) -> list[Entry]:
+        """The names in it that a guest can spell, in order."""
+        # A descriptor of its own: calls that share one would share its position too.
+        descriptor = _beneath(self._descriptor, b".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return sorted(_attempt(lambda: _listed(descriptor)))
+        finally:
+            os.close(descriptor)
+
+    def status_at(self, path: bytes, *, follow: bool) -> Status:
+        """What is known of what is at `path`."""
+        require_path(path)
+        pinned = _beneath(self._descriptor, path, _PATH_ONLY | (0 if follow else os.O_NOFOLLOW))
+        try:
+            return _status(os.fstat(pinned))
+        finally:
+            os.close(pinned)
+
+    def set_times_at(
+        self, path: bytes, accessed_ns: int | None, modified_ns: int | None, *, follow: bool
+    ) -> None:
+        """Set the times of what is at `path`."""
+        require_path(path)
+        self._require_writable()
+        pinned = _beneath(self._descriptor, path, _PATH_ONLY | (0 if follow else os.O_NOFOLLOW))
+        try:
+            if not stat.S_ISLNK(os.fstat(pinned).st_mode):
+                _set_times(pinned, accessed_ns, modified_ns)
+                return
+        finally:
+            os.close(pinned)
+        self._in_parent(
+            path, lambda parent, name: _set_link_times(parent, name, accessed_ns, modified_ns)
+        )
+
+    def read_link(self, path: bytes) -> bytes:
+        """Where the link at `path` leads."""
+        return self._in_parent(path, lambda parent, name: os.readlink(name, dir_fd=parent))
+
+    def make_directory(self, path: bytes) -> None:
+        """Make a directory."""
+        self._adding(path, lambda parent, name: os.mkdir(name, dir_fd=parent))
+
+    def make_link(self, path: bytes, target: bytes) -> None:
+        """Make a symbolic link that does not lead out."""
+        self._require_writable()
+        require_target(target, self._below + path)
+        if path.endswith(b"/"):
+            raise FileFault(Errno.NOENT)
+        self._adding(path, lambda parent, name: os.symlink(target, name, dir_fd=parent))
+
+    def unlink(self, path: bytes) -> None:
+        """Remove a name that is not a directory."""
+        self._require_writable()
+        self._in_parent(path, self._unlinked)
+
+    def _unlinked(self, parent: int, name: bytes) -> None:
+        with self._quota.lock:
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            os.unlink(name, dir_fd=parent)
+            self._quota.take(-BYTES_PER_NAME - len(name))
+            if found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
+                self._quota.unlinked(found.st_ino, found.st_size)
+
+    def remove_directory(self, path: bytes) -> None:
+        """Remove an empty directory."""
+        self._require_writable()
+
+        def remove(parent: int, name: bytes) -> None:
+            os.rmdir(name, dir_fd=parent)
+            self._quota.take(-BYTES_PER_NAME - len(name))
+
+        self._in_parent(path, remove, slash=True)
+
+    def rename(self, path: bytes, target: Directory, new_path: bytes) -> None:
+        """Move a name, replacing what is there."""
+        self._both(path, target, new_path, _renamed)
+
+    def link(self, path: bytes, target: Directory, new_path: bytes) -> None:
+        """Give a file a second name."""
+        if new_path.endswith(b"/"):
+            raise FileFault(Errno.NOENT)
+
+        def make(parent: int, name: bytes, new_parent: int, new_name: bytes, _slash: bool) -> None:
+            self._quota.take(BYTES_PER_NAME + len(new_name))
+            try:
+                os.link(
+                    name, new_name, src_dir_fd=parent, dst_dir_fd=new_parent, follow_symlinks=False
+                )
+            except OSError:
+                self._quota.take(-BYTES_PER_NAME - len(new_name))
+                raise
+
+        self._both(path, target, new_path, make)
+
+    # Names in a parent
+
+    def _require_writable(self) -> None:
+        if not self._is_writable:
+            raise FileFault(Errno.NOTCAPABLE)
+
+    def _in_parent(
+        self, path: bytes, operation: Callable[[int, bytes], T], *, slash: bool = False
+    ) -> T:
+        """`operation` on the directory that the last name of `path` is in, and that name."""
+        require_path(path)
+        parent_path, name, is_directory = split_last(path)
+        parent = _beneath(self._descriptor, parent_path, _PATH_ONLY | os.O_DIRECTORY)
+        try:
+            if is_directory and not slash:
+                _require_directory(parent, name)
+            return _attempt(lambda: operation(parent, name))
+        finally:
+            os.close(parent)
+
+    def _adding(self, path: bytes, operation: Callable[[int, bytes], None]) -> None:
+        """`operation` makes a name, which is paid for first."""
+        self._require_writable()
+
+        def add(parent: int, name: bytes) -> None:
+            self._quota.take(BYTES_PER_NAME + len(name))
+            try:
+                operation(parent, name)
+            except OSError:
+                self._quota.take(-BYTES_PER_NAME - len(name))
+                raise
+
+        self._in_parent(path, add, slash=True)
+
+    def _both(
+        self,
+        path: bytes,
+        target: Directory,
+        new_path: bytes,
+        operation: Callable[[int, bytes, int, bytes, bool], None],
+    ) -> None:
+        self._require_writable()
+        if not isinstance(target, HostDirectory):
+            raise FileFault(Errno.XDEV)
+        target._require_writable()  # noqa: SLF001 - our own kind
+        if target._quota is not self._quota:  # noqa: SLF001 - our own kind
+            raise FileFault(Errno.XDEV)
+        require_path(new_path)
+        new_parent_path, new_name, new_slash = split_last(new_path)
+        slash = path.endswith(b"/") or new_slash
+        new_parent = _beneath(
+            target._descriptor,  # noqa: SLF001 - our own kind
+            new_parent_path,
+            _PATH_ONLY | os.O_DIRECTORY,
+        )
+        try:
+            self._in_parent(
+                path,
+                lambda parent, name: operation(parent, name, new_parent, new_name, slash),
+            )
+        finally:
+            os.close(new_parent)
+
+
+def _renamed(parent: int, name: bytes, new_parent: int, new_name: bytes, slash: bool) -> None:
+    if slash:
+        _require_directory(parent, name)
+    os.rename(name, new_name, src_dir_fd=parent, dst_dir_fd=new_parent)
+
+
+def _reopened(pinned: int, wish: Wish) -> int:
+    """What is pinned, opened for what is wished, exactly it whatever its name stands for now."""
+    access = os.O_RDONLY
+    if wish.writes or wish.truncate:
+        access = os.O_RDWR if wish.reads else os.O_WRONLY
+    return _attempt(lambda: os.open(_again(pinned), access | _COMMON))
+
+
+def _listed(descriptor: int) -> list[Entry]:
+    entries: list[Entry] = []
+    with os.scandir(descriptor) as found:
+        for item in found:
+            name = os.fsencode(item.name)
+            if _is_text(name):
+                entries.append(Entry(name, item.inode(), _kind_of(item)))
+            if len(entries) > _MAX_ENTRIES:
+                raise FileFault(Errno.OVERFLOW)
+    return entries
+
+
+def _require_directory(parent: int, name: bytes) -> None:
+    found = _attempt(lambda: os.stat(name, dir_fd=parent, follow_symlinks=False))
+    if not stat.S_ISDIR(found.st_mode):
+        raise FileFault(Errno.NOTDIR)
+
+
+def _kind_of(item: os.DirEntry[str]) -> Kind:
+    try:
+        return _KINDS.get(stat.S_IFMT(item.stat(follow_symlinks=False).st_mode), Kind.UNKNOWN)
+    except OSError:  # gone already
+        return Kind.UNKNOWN
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
