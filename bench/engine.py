@@ -107,6 +107,18 @@ def component_row(rounds: int) -> Row:
     )
 
 
+def files_row(rounds: int) -> Row:
+    """A call with a workspace, one file of 10 kB in and one out, against the wheel's own WASI."""
+    engine, artifact = sandbox(), wasm(floor.COPY)
+    grant = granted(Limits(scratch_bytes=1 << 20))
+    digest = digest_of(artifact)
+    engine.prepare(artifact, digest)
+    invocation = CommandInvocation(arguments=(b"copy",), files={"in": floor.FILE}, wanted=("out",))
+    lowest = floor.files()
+    assert lowest() == engine.run(digest, invocation, grant).files["out"] == floor.FILE
+    return _ratio_row("files", lowest, lambda: engine.run(digest, invocation, grant), rounds, 2.0)
+
+
 def _ratio_row(
     job: str, lowest: Callable[[], object], ours: Callable[[], object], rounds: int, most: float
 ) -> Row:
@@ -332,6 +344,7 @@ def main() -> int:
         "command": lambda: command_row(int(60 * scale)),
         "component": lambda: component_row(int(60 * scale)),
         "call": lambda: call_row(int(40 * scale)),
+        "files": lambda: files_row(int(30 * scale)),
         "threads": lambda: threads_row(12 * scale),
         "mcp": lambda: mcp_row(int(150 * scale)),
     }

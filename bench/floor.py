@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import wasmtime
@@ -89,6 +91,26 @@ COMPONENT = """(component
     (canon lift (core func $i "run") (memory (core memory $i "memory"))
       (realloc (core func $i "realloc")))))"""
 """Gives its argument back."""
+
+COPY = """(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $o (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $r (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 64) "in") (data (i32.const 72) "out")
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 65536))
+    (drop (call $o (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 2)
+      (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)))
+    (drop (call $r (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (i32.store (i32.const 4) (i32.load (i32.const 8)))
+    (drop (call $o (i32.const 3) (i32.const 0) (i32.const 72) (i32.const 3)
+      (i32.const 9) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))
+    (drop (call $w (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
+"""Copies the file `in` of its first directory to `out`."""
+FILE = bytes(range(256)) * 40
+"""What is in it: 10 kB."""
 
 SPIN = """(module (memory (export "memory") 1) (func (export "_start") (local i32)
   (loop $again
@@ -225,3 +247,31 @@ def component_echo() -> Callable[[], None]:
         _store_delete(store)
 
     return run
+
+
+def files() -> Callable[[], object]:
+    """A call with a directory of its own, one file in and one out, as the wheel would do it."""
+    shared = engine()
+    linker = wasmtime.Linker(shared)
+    linker.define_wasi()
+    module = wasmtime.Module(shared, bytes(wasmtime.wat2wasm(COPY)))
+    memory = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
+    top = memory if memory.is_dir() else None
+
+    def call() -> bytes:
+        with tempfile.TemporaryDirectory(dir=top) as name:
+            directory = Path(name)
+            (directory / "in").write_bytes(FILE)
+            store = wasmtime.Store(shared)
+            store.set_fuel(FUEL)
+            store.set_epoch_deadline(10**6)
+            store.set_limits(memory_size=MEMORY_BYTES)
+            wasi = wasmtime.WasiConfig()
+            wasi.preopen_dir(name, "/work")
+            store.set_wasi(wasi)
+            start = linker.instantiate(store, module).exports(store)["_start"]
+            assert isinstance(start, wasmtime.Func)
+            start(store)
+            return (directory / "out").read_bytes()
+
+    return call

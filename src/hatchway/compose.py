@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,26 +11,30 @@ from typing import TYPE_CHECKING
 
 import hatchway
 from hatchway.audit.outline import MAX_ARTIFACT_BYTES, outline
-from hatchway.core.capability import EnvironmentVariable
+from hatchway.core.call import Principal, ToolCall
+from hatchway.core.capability import EnvironmentVariable, FileAccess
 from hatchway.core.errors import ConfigError, HatchwayError, RegistryError
 from hatchway.core.events import Event, Severity
 from hatchway.core.untrusted import harmless
 from hatchway.engine.cache import CompiledCache
+from hatchway.engine.files.host import is_available
 from hatchway.engine.sandbox import EngineSandbox
-from hatchway.policy.document import Policy, ToolPolicy
+from hatchway.policy.document import LOCAL_TENANT, Policy, ToolPolicy
 from hatchway.registry.source import read_source
 from hatchway.registry.store import ArtifactStore, digest_of
 from hatchway.runtime.admission import Admission, require_hostable
 from hatchway.runtime.catalog import Catalog, build_catalog, catalog_of
+from hatchway.runtime.directories import GrantedDirectories, Protected, protected
+from hatchway.runtime.drafting import draft
 from hatchway.runtime.project import Found, Project, find_project
 from hatchway.runtime.recording import now_ms
 from hatchway.runtime.runtime import Runtime
-from hatchway.runtime.settings import Directories, directories
+from hatchway.runtime.settings import Directories, directories, home_directory
 from hatchway.runtime.toolset import binary_safe, tools_of
 from hatchway.telemetry.log import EventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from hatchway.core.capability import Capability
     from hatchway.core.events import EventName
@@ -89,6 +94,47 @@ class Application:
         self.project.require_in_force()
         return with_host_environment(self.project.policy())
 
+    def with_directories(self, policy: Policy) -> tuple[Policy, Mapping[str, ConfigError]]:
+        """`policy` with every directory it grants opened, and what is wrong with some, by tool.
+
+        They stay open as long as the process: a call uses the directory that was checked.
+        """
+        opened = GrantedDirectories(policy, self._protected())
+        failures = dict(opened.failures)
+        if not self.can_grant_directories:
+            message = "this system cannot keep a tool inside a directory: it has no openat2"
+            missing = ConfigError(message, code="config.unsupported", hint="hatchway doctor")
+            failures |= {name: missing for name, entry in policy.tools.items() if _files(entry)}
+        return replace(policy, directories=opened.descriptors), failures
+
+    @property
+    def can_grant_directories(self) -> bool:
+        """Whether this system can keep a guest inside a directory."""
+        return is_available()
+
+    def require_grantable(self, capabilities: Iterable[Capability]) -> None:
+        """Refuse directories that may not be granted, before anything is written down.
+
+        Raises:
+            ConfigError: Naming the first, and why.
+        """
+        entry = ToolPolicy(name="asked", source="", allow=tuple(capabilities))
+        asked = Policy(tools={"asked": entry})
+        checked = GrantedDirectories(asked, self._protected())
+        try:
+            for failure in checked.failures.values():
+                raise failure
+        finally:
+            checked.close()
+
+    def _protected(self) -> Protected:
+        project = self.project
+        files = [project.policy_file, project.lock_file]
+        with contextlib.suppress(ConfigError):  # a broken policy is complained about elsewhere
+            files += project.sidecars()
+            files += [project.base / entry.source for entry in project.policy().tools.values()]
+        return protected(self.directories, home_directory(), files)
+
     def catalog(self) -> Catalog:
         """Everything that can be called under the policy in force.
 
@@ -98,7 +144,8 @@ class Application:
         policy = self.policy()
         if self.project.is_own:
             self._admit_new(policy)
-        return build_catalog(policy, self.project.lock(), self.sandbox.surface)
+        policy, failures = self.with_directories(policy)
+        return build_catalog(policy, self.project.lock(), self.sandbox.surface, failures)
 
     def runtime(self) -> Runtime:
         """A runtime over the catalog as it is now."""
@@ -135,8 +182,40 @@ class Application:
                 file="the command line",
             )
         )
+        policy, failures = self.with_directories(policy)
+        for failure in failures.values():
+            raise failure
         tools = {tool.name: binary_safe(tool) for tool in toolset.tools}
         return Runtime(catalog_of(policy, tools), self.sandbox, self.events), tools
+
+    def draft(self, source: str) -> str:
+        """The text of a first manifest for a program that has none.
+
+        It is run once, with `--help` and no grants.
+
+        Raises:
+            HatchwayError: It cannot be read or run, or is not a program.
+        """
+        artifact = read_source(source, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
+        require_hostable(outline(artifact))
+        digest = digest_of(artifact)
+        surface = self.sandbox.prepare(artifact, digest)
+        if not surface.is_command:
+            message = "only programs need a draft: a component's functions describe themselves"
+            raise ConfigError(message, code="config.no_draft")
+        (tool,) = tools_of("draft", digest, surface, None).tools
+        policy = Policy(tools={"draft": ToolPolicy(name="draft", source=source)})
+        runtime = Runtime(catalog_of(policy, {tool.name: tool}), self.sandbox, self.events)
+        outcome = runtime.call(
+            ToolCall(
+                call_id=runtime.new_call_id(),
+                principal=Principal(tenant=LOCAL_TENANT, subject="operator", door="cli"),
+                tool=tool.name,
+                arguments={"args": ["--help"]},
+            )
+        )
+        said = (outcome.stdout or outcome.stderr).decode("utf-8", "replace")
+        return draft(Path(source).stem, surface, said)
 
     def _admit_new(self, policy: Policy) -> None:
         locked = self.project.lock().tools
@@ -200,18 +279,22 @@ class Application:
             self.record("tool.refused", Severity.MEDIUM, error.message, tool=name, code=error.code)
             raise
 
-    def keep(self, admitted: Admitted, allow: list[str]) -> None:
+    def keep(
+        self, admitted: Admitted, allow: list[str], limits: Mapping[str, str | int] | None = None
+    ) -> None:
         """Write an admitted artifact into policy and lock.
 
         Args:
             admitted: The artifact.
             allow: All that it may use from now on.
+            limits: Limits to write, as they are spelled; others stay as they are.
 
         Raises:
             ConfigError: The files cannot be written.
         """
         with self.project.editing() as edit:
             edit.set_tool(admitted.name, admitted.lock.source, allow)
+            edit.set_limits(admitted.name, limits or {})
             edit.pin(admitted.name, admitted.lock)
         self.record(
             "tool.admitted",
@@ -276,6 +359,10 @@ def open_application(
         found=find_project(start, own, config=config),
         engine_settings=engine_settings,
     )
+
+
+def _files(entry: ToolPolicy) -> bool:
+    return any(isinstance(capability, FileAccess) for capability in entry.allow)
 
 
 def with_host_environment(policy: Policy) -> Policy:

@@ -48,7 +48,7 @@ def test_a_tool_is_shown_in_the_words_of_the_policy(terminal: Terminal) -> None:
 
     assert shown.out.splitlines()[5:] == [
         "grants     nothing",
-        "limits     fuel 1_000_000_000, deadline 10s, memory 64MiB, output 1MiB, "
+        "limits     fuel 1_000_000_000, deadline 10s, memory 64MiB, output 1MiB, scratch none, "
         "table_elements 100_000, instances 100, host_calls 100_000",
         "tool       echo: Echo the arguments.",
         "imports    wasi_snapshot_preview1: fd_read, fd_write",
@@ -240,7 +240,10 @@ def test_a_contradicting_grant_is_refused_and_the_policy_stays_as_it_was(
 @pytest.mark.parametrize(
     ("capability", "code"),
     [
-        ("fs.read=/srv/docs", "config.unsupported"),
+        ("fs.read=./nowhere", "config.directory_missing"),
+        ("fs.read=./echo.wasm", "config.directory_missing"),
+        ("fs.read=/etc", "config.directory_refused"),
+        ("fs.write=/", "config.directory_refused"),
         ("net.http=https://api.example.com", "config.unsupported"),
         ("tool=other", "config.unsupported"),
         ("clcok", "config.bad_capability"),
@@ -276,7 +279,7 @@ def test_explain_says_what_decide_would_do_and_why(terminal: Terminal) -> None:
 
     allowed = terminal.run("explain", "echo", "clock", "--json")
     denied = terminal.run("explain", "echo", "random", "--json")
-    unsupported = terminal.run("explain", "echo", "fs.read=/srv", "--json")
+    unsupported = terminal.run("explain", "echo", "net.dns=e.org:53", "--json")
     unknown = terminal.run("explain", "other", "clock", "--json")
 
     assert allowed.json["allowed"] is True

@@ -9,8 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from components import ECHO
+from components import ECHO, connecting, opening
 from guests import command, wasi, wasm
+
+from hatchway.cli.call import report
+from hatchway.core.call import MediaContent, Outcome, ResourceContent, TextContent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,13 +44,34 @@ def test_call_json_has_the_shape_other_programs_rely_on(terminal: Terminal) -> N
     assert "denied: fs.read /etc/passwd" in done.err
 
 
-def test_a_denial_that_no_grant_could_change_names_none(terminal: Terminal) -> None:
+def test_a_denial_that_no_grant_could_change_names_none(terminal: Terminal, here: Path) -> None:
+    (here / "caller.wasm").write_bytes(wasm(connecting()))
+    terminal.run("add", "caller.wasm", "--yes")
+
+    done = terminal.run("call", "caller", "{}")
+
+    assert done.hints == ["this version of Hatchway cannot grant network access yet"]
+
+
+def test_a_denied_file_names_the_grant_of_its_directory(terminal: Terminal) -> None:
     terminal.run("add", "nosy.wasm", "--yes")
 
     done = terminal.run("call", "nosy", '{"open-flags": 0}')
 
-    assert done.hints == ["this version of Hatchway cannot grant files yet"]
-    assert "hatchway grant" not in done.err
+    assert done.hints == ["hatchway grant nosy fs.read=DIRECTORY:/etc"]
+
+
+@pytest.mark.parametrize("path", ["x;reboot;/y", "$(reboot)/y", "`id`/y", "a b/y", "-rf/y", "../y"])
+def test_what_a_guest_says_is_never_part_of_a_command(
+    path: str, terminal: Terminal, here: Path
+) -> None:
+    (here / "sly.wasm").write_bytes(wasm(opening(path)))
+    terminal.run("add", "sly.wasm", "--yes")
+
+    done = terminal.run("call", "sly", '{"open-flags": 0}')
+
+    safe = "/-rf" if path.startswith("-") else "GUEST_DIRECTORY"
+    assert done.hints == [f"hatchway grant sly fs.read=DIRECTORY:{safe}"]
 
 
 CALL_FAILURES: dict[str, tuple[tuple[str, ...], int, str]] = {
@@ -122,19 +146,20 @@ def test_an_ambiguous_name_lists_what_it_could_mean(terminal: Terminal, here: Pa
     assert done.hints == ["name one of two.one, two.two"]
 
 
-def test_an_image_is_described_or_saved(terminal: Terminal, here: Path) -> None:
-    (here / "pixel.wasm").write_bytes(
-        wasm(
-            command(
-                """
-                (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 8))
-                (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
-                """,
-                imports=wasi("fd_write"),
-                declarations='(data (i32.const 64) "\\89PNG\\0d\\0a\\1a\\0a")',
-            )
-        )
+def saying(escaped: str) -> str:
+    """A command that writes these eight bytes."""
+    return command(
+        """
+        (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 8))
+        (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+        """,
+        imports=wasi("fd_write"),
+        declarations=f'(data (i32.const 64) "{escaped}")',
     )
+
+
+def test_an_image_is_described_or_saved(terminal: Terminal, here: Path) -> None:
+    (here / "pixel.wasm").write_bytes(wasm(saying("\\89PNG\\0d\\0a\\1a\\0a")))
     (here / "pixel.tool.toml").write_text(
         'abi = "argv"\nresult = { type = "image", media_type = "image/png" }\n'
         '[input]\ntype = "object"\n'
@@ -147,6 +172,48 @@ def test_an_image_is_described_or_saved(terminal: Terminal, here: Path) -> None:
     assert shown.out == "[image/png, 8 bytes; save it with --output FILE]\n"
     assert saved.status == 0
     assert (here / "pixel.png").read_bytes() == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_resource_is_described_or_saved_or_told_in_json(terminal: Terminal, here: Path) -> None:
+    (here / "table.wasm").write_bytes(wasm(saying("a,b\\0a1,2\\0a")))
+    (here / "table.tool.toml").write_text(
+        'abi = "argv"\nresult = { type = "resource", media_type = "text/csv" }\n'
+        '[input]\ntype = "object"\n'
+    )
+    terminal.run("add", "table.wasm", "--yes")
+
+    shown = terminal.run("call", "table")
+    saved = terminal.run("call", "table", "--output", "table.csv")
+    told = terminal.run("call", "table", "--json")
+
+    assert shown.out == "[text/csv, 8 bytes, hatchway:///table; save it with --output FILE]\n"
+    assert saved.status == 0
+    assert (here / "table.csv").read_bytes() == b"a,b\n1,2\n"
+    (block,) = told.json["content"]
+    assert block == {
+        "type": "resource",
+        "resource": {"uri": "hatchway:///table", "mimeType": "text/csv", "text": "a,b\n1,2\n"},
+    }
+
+
+def test_of_several_blocks_only_the_first_is_said_to_be_savable(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outcome = Outcome(
+        content=(
+            MediaContent(kind="image", data=b"x", media_type="image/png"),
+            TextContent(text="words"),
+            ResourceContent(uri="hatchway:///t/\x1b[2J", media_type="text/csv", data=b"xy"),
+        )
+    )
+
+    assert report(outcome, "--allow", json=False) == 0
+
+    assert capsys.readouterr().out == (
+        "[image/png, 1 byte; save it with --output FILE]\n"
+        "words\n"
+        "[text/csv, 2 bytes, hatchway:///t/\\x1b[2J; --json has it]\n"
+    )
 
 
 # run
@@ -202,13 +269,13 @@ def test_run_takes_limits(terminal: Terminal, here: Path, monkeypatch: pytest.Mo
                         "fuel=9223372036854775807", "--json")  # fmt: skip
     bad = terminal.run("run", "spin.wasm", "--limit", "memory=64")
     unknown = terminal.run("run", "spin.wasm", "--limit", "mem=64MiB")
-    scratch = terminal.run("run", "spin.wasm", "--limit", "scratch=1MiB")
+    scratch = terminal.run("run", "spin.wasm", "--limit", "scratch=5GiB")
 
     assert fuel.json["error"]["code"] == "guest.fuel_exhausted"
     assert time.json["error"]["code"] == "guest.deadline_exceeded"
     assert (bad.status, bad.code) == (2, "config.invalid")
     assert (unknown.status, unknown.code) == (2, "config.unknown_key")
-    assert (scratch.status, scratch.code) == (2, "config.unsupported")
+    assert (scratch.status, scratch.code) == (2, "config.invalid")
 
 
 def test_an_interrupt_stops_a_spinning_guest(here: Path) -> None:

@@ -220,7 +220,7 @@ def test_doctor_finds_everything_here(terminal: Terminal) -> None:
     assert done.status == 0
     assert states["walls"] == "ok"
     assert states["engine"] == "ok"
-    assert states["files"] == "note"
+    assert states["files"] == "ok"
     assert "problem" not in states.values()
 
 

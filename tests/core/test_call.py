@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import FrozenInstanceError
 
@@ -15,6 +16,7 @@ from hatchway.core.call import (
     MediaContent,
     Outcome,
     Principal,
+    ResourceContent,
     TextContent,
     ToolCall,
     Usage,
@@ -57,6 +59,37 @@ def test_media_becomes_an_mcp_block_with_base64_data() -> None:
     picture = MediaContent(kind="image", data=b"\x89PNG", media_type="image/png")
 
     assert picture.to_json() == {"type": "image", "data": "iVBORw==", "mimeType": "image/png"}
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["text/plain", "text/csv", "application/json", "application/xml", "image/svg+xml"],
+)
+def test_a_resource_of_text_becomes_an_mcp_block_with_text(media_type: str) -> None:
+    table = ResourceContent(uri="hatchway:///t/a", media_type=media_type, data="é\n".encode())
+
+    assert table.to_json() == {
+        "type": "resource",
+        "resource": {"uri": "hatchway:///t/a", "mimeType": media_type, "text": "é\n"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data"),
+    [
+        ("application/pdf", b"a"),
+        ("image/png", b"a"),
+        ("text/plain", b"\xff"),
+        ("text/csv", b"\xc3"),
+    ],
+)
+def test_a_resource_of_any_other_bytes_becomes_an_mcp_block_with_base64(
+    media_type: str, data: bytes
+) -> None:
+    made = ResourceContent(uri="hatchway:///t/a", media_type=media_type, data=data).to_json()
+
+    assert made["resource"].keys() == {"uri", "mimeType", "blob"}
+    assert base64.b64decode(made["resource"]["blob"]) == data
 
 
 def test_an_execution_without_anything_said_is_a_success_that_wrote_nothing() -> None:

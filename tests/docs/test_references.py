@@ -18,6 +18,8 @@ from hatchway.core.errors import HatchwayError
 from hatchway.core.events import EventName
 from hatchway.core.limits import Limits
 from hatchway.policy.document import LIMIT_KEYS
+from hatchway.policy.manifest import parse_manifest_toml
+from hatchway.policy.mapping import MEDIA_TYPES
 from hatchway.policy.units import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:
@@ -147,6 +149,24 @@ def test_every_limit_is_documented_with_its_default() -> None:
     assert parse_bytes(said["output"]) == defaults.output_bytes
     for key in ("fuel", "table_elements", "instances", "host_calls"):
         assert int(said[key].replace(",", "")) == getattr(defaults, key)
+
+
+def test_every_media_type_of_a_result_is_documented_and_no_other() -> None:
+    page = section((DOCS / "manifest.md").read_text(), "Files")
+    rows = re.findall(r"^\| `(image|audio|resource)` \| (.*) \|$", page, re.MULTILINE)
+    said = {kind: set(re.findall(r"`([^`]+)`", names)) for kind, names in rows}
+    said["resource"] |= said["image"] | said["audio"]
+
+    assert said == {kind: set(names) for kind, names in MEDIA_TYPES.items()}
+
+
+def test_the_manifest_with_files_in_the_reference_is_one() -> None:
+    page = section((DOCS / "manifest.md").read_text(), "Files")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+
+    (tool,) = parse_manifest_toml(text, file="manifest.md").tools
+
+    assert (len(tool.files), len(tool.results)) == (2, 3)
 
 
 # Claims, decisions, links

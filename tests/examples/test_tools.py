@@ -285,4 +285,5 @@ def test_the_description_of_resvg_is_a_manifest_for_its_program() -> None:
 
     (tool,) = parse_manifest_toml(file.read_text(), file=file.name).tools
 
-    assert (tool.abi, tool.result.media_type) == ("argv", "image/png")
+    assert tool.abi == "argv"
+    assert [result.media_type for result in tool.results] == ["image/png"]

@@ -139,7 +139,7 @@ ALLOWED = {
     "get-type": ("", "(result $descriptor-type (error $error-code))", "", "", b"\0\3"),
     "stat": ("", _STAT, "", "", b"\0" * 8 + b"\3" + b"\0" * 7 + b"\1" + b"\0" * 15),
     "metadata-hash": (
-        "", "(result $metadata-hash-value (error $error-code))", "", "", b"\0" * 24,
+        "", "(result $metadata-hash-value (error $error-code))", "", "", b"\0",
     ),
 }  # fmt: skip
 

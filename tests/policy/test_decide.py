@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import event, given
@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from strategies import patient, related_capabilities
 
 from hatchway.core.call import Principal
-from hatchway.core.capability import Capability, EnvironmentVariable
+from hatchway.core.capability import Capability, EnvironmentVariable, FileAccess
 from hatchway.core.errors import NotAuthorizedError
+from hatchway.core.grant import GrantedDirectory
 from hatchway.core.limits import Limits
-from hatchway.core.manifest import ToolManifest, Want
+from hatchway.core.manifest import InputFile, ResultMapping, ToolManifest, Want
 from hatchway.core.tool import Tool
 from hatchway.policy.cover import covers
 from hatchway.policy.decide import decide, next_step
@@ -71,7 +72,23 @@ principals = st.builds(
     subject=st.just("ada"),
     door=st.sampled_from(("cli", "stdio", "http", "library")),
 )
-policies = st.builds(
+
+
+@st.composite
+def with_directories(draw: st.DrawFn, policies: st.SearchStrategy[Policy]) -> Policy:
+    """A policy, some of whose directories could be opened."""
+    policy = draw(policies)
+    wanted = {
+        item
+        for entry in policy.tools.values()
+        for item in entry.allow
+        if isinstance(item, FileAccess)
+    }
+    opened = {item: draw(st.integers(3, 1000)) for item in wanted if draw(st.booleans())}
+    return replace(policy, directories=opened)
+
+
+closed_policies = st.builds(
     Policy,
     tenant=st.sampled_from(("local", "acme", "")),
     tools=st.dictionaries(
@@ -82,6 +99,7 @@ policies = st.builds(
     ),
     host_environment=st.dictionaries(st.sampled_from(("LANG", "TZ")), st.just("C")),
 )
+policies = with_directories(closed_policies)
 tools = st.builds(
     lambda owner, wants: tool(*wants, owner=owner),
     st.sampled_from(OWNERS),
@@ -147,6 +165,7 @@ def test_a_grant_is_made_exactly_when_everything_is_in_order(
             for item in entry.allow
             if isinstance(item, EnvironmentVariable)
         )
+        and all(item in policy.directories for item in entry.allow if isinstance(item, FileAccess))
     )
 
     assert (granted(tool, policy, principal) is not None) == in_order
@@ -245,12 +264,66 @@ def test_an_uncovered_requirement_is_named_with_the_command_that_would_cover_it(
 
 
 def test_a_requirement_that_cannot_be_granted_yet_says_so_instead() -> None:
-    wanted = parse_capability("fs.read=/docs", side="wanted")
+    wanted = parse_capability("net.http=https://e.org", side="wanted")
 
     with pytest.raises(NotAuthorizedError) as raised:
         decide(tool(wanted), policy(), ADA)
 
-    assert raised.value.hint == "this version of Hatchway cannot grant files yet"
+    assert raised.value.hint == "this version of Hatchway cannot grant network access yet"
+
+
+def test_a_directory_that_could_not_be_opened_refuses_the_call() -> None:
+    with pytest.raises(NotAuthorizedError) as raised:
+        decide(tool(), policy(*allowed("fs.read=/srv:/data")), ADA)
+
+    assert raised.value.message == (
+        "fs.read=/srv:/data is allowed to 'grep', but that directory cannot be used"
+    )
+    assert raised.value.hint == (
+        "hatchway doctor says why, or: hatchway revoke grep fs.read=/srv:/data"
+    )
+
+
+def test_a_directory_reaches_the_guest_as_it_was_opened() -> None:
+    read, write = allowed("fs.read=/srv:/data", "fs.write=/out;quota=1MiB")
+    assert isinstance(read, FileAccess)
+    assert isinstance(write, FileAccess)
+    opened = replace(policy(read, write), directories={read: 7, write: 8})
+
+    assert decide(tool(), opened, ADA).directories == (
+        GrantedDirectory(guest_path="/data", descriptor=7, is_writable=False),
+        GrantedDirectory(guest_path="/out", descriptor=8, is_writable=True, quota_bytes=1 << 20),
+    )
+
+
+def scratch(count: int, **manifest: Any) -> Grant:
+    entry = ToolPolicy(name="grep", source="g", limits=Limits(scratch_bytes=count))
+    asked = replace(tool(), manifest=ToolManifest(name=None, **manifest))
+    return decide(asked, Policy(tools={"grep": entry}), ADA)
+
+
+def test_a_workspace_comes_with_scratch_space_and_is_called_what_the_manifest_says() -> None:
+    assert scratch(0).workspace is None
+    assert scratch(1).workspace == "/work"
+    assert scratch(1, workspace="/room").workspace == "/room"
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        {"files": (InputFile(path="in", value="{a}"),)},
+        {"results": (ResultMapping(kind="text", file="out"),)},
+    ],
+)
+def test_a_tool_that_works_on_files_is_refused_without_scratch_space(needs: Any) -> None:
+    with pytest.raises(NotAuthorizedError) as raised:
+        scratch(0, **needs)
+
+    assert raised.value.message == (
+        "'grep.run' works on files, and its limits give it no scratch space"
+    )
+    assert raised.value.hint == "hatchway add SOURCE --name grep --limit scratch=16MiB"
+    assert scratch(1, **needs).workspace == "/work"
 
 
 def test_a_variable_that_the_host_lacks_refuses_the_call() -> None:
@@ -260,7 +333,7 @@ def test_a_variable_that_the_host_lacks_refuses_the_call() -> None:
     assert raised.value.message == (
         "env=LANG is allowed to 'grep', but the host has no such variable"
     )
-    assert raised.value.hint == "set LANG, or revoke it"
+    assert raised.value.hint == "set LANG, or: hatchway revoke grep env=LANG"
 
 
 def test_a_variable_with_a_value_of_the_operators_needs_none_of_the_host() -> None:
@@ -280,6 +353,7 @@ def test_an_inherited_variable_has_the_hosts_value_even_if_it_is_empty() -> None
     [
         ("clock", "hatchway grant grep clock"),
         ("env=LANG", "hatchway grant grep env=LANG"),
+        ("fs.read=/in%3Aput", "hatchway grant grep fs.read=DIRECTORY:/in%3Aput"),
         ("net.http=https://e.org", "this version of Hatchway cannot grant network access yet"),
         ("tool=sed", "this version of Hatchway cannot grant calls to other tools yet"),
     ],

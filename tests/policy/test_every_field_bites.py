@@ -149,10 +149,6 @@ def test_a_key_of_a_policy_changes_what_a_caller_gets(key: str) -> None:
 def test_a_limit_changes_nothing_but_itself(key: str) -> None:
     before, after = (policy_outcome(text) for text in POLICY_PROOFS[f"tools.NAME.limits.{key}"])
 
-    if key == "scratch":
-        assert isinstance(after, tuple)
-        assert after[0] == "config.unsupported"
-        return
     changed = [
         name
         for name in LIMIT_KEYS
@@ -204,7 +200,16 @@ MANIFEST_PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "output": (json_tool(), json_tool(output={"type": "object", "required": ["none"]})),
     "argv": (argv_tool(), argv_tool(argv=["{text}"])),
     "stdin": (argv_tool(), argv_tool(stdin="{text}")),
-    "files": (json_tool(), json_tool(files=[])),
+    "workspace": (json_tool(), json_tool(workspace="/box")),
+    "files": (json_tool(), json_tool(files=[{"path": "a", "value": "b"}])),
+    "files.path": (
+        json_tool(files=[{"path": "a", "value": "b"}]),
+        json_tool(files=[{"path": "b", "value": "b"}]),
+    ),
+    "files.value": (
+        json_tool(files=[{"path": "a", "value": "b"}]),
+        json_tool(files=[{"path": "a", "value": "{text}"}]),
+    ),
     "result": (argv_tool(), argv_tool(result="json")),
     "result.type": (
         argv_tool(result=IMAGE),
@@ -214,6 +219,7 @@ MANIFEST_PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         argv_tool(result=IMAGE),
         argv_tool(result={**IMAGE, "media_type": "image/gif"}),
     ),
+    "result.file": (argv_tool(result=IMAGE), argv_tool(result={**IMAGE, "file": "a.png"})),
     "annotations": (json_tool(), annotated(title="Echo")),
     "annotations.title": (annotated(), annotated(title="Echo")),
     "annotations.readOnlyHint": (annotated(), annotated(readOnlyHint=False)),
@@ -239,7 +245,8 @@ MANIFEST_PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"tools": [{"name": "a", **argv_tool()}]},
         {"tools": [{"name": "a", **argv_tool(stdin="x")}]},
     ),
-    "tools.files": (several(), several(files=[])),
+    "tools.workspace": (several(), several(workspace="/box")),
+    "tools.files": (several(), several(files=[{"path": "a", "value": "b"}])),
     "tools.result": (
         {"tools": [{"name": "a", **argv_tool()}]},
         {"tools": [{"name": "a", **argv_tool(result="json")}]},
@@ -271,11 +278,12 @@ def manifest_outcome(values: dict[str, Any]) -> object:
             invocation_of(tool, ARGUMENTS),
             outcome_of(
                 tool,
-                Execution(stdout=b'{"text": "hello"}'),
+                Execution(stdout=b'{"text": "hello"}', files={"a.png": b"PNG"}),
                 validator_of(tool.output_schema) if tool.output_schema else None,
             ).to_json(),
             validator_of(tool.input_schema).is_valid({}),
             [decided(tool, allow) for allow in ("", '"clock"', '"random"')],
+            workspace_of(tool),
             [str(want.capability) for want in tool.manifest.optional],
         )
         for tool in tools
@@ -289,6 +297,15 @@ def decided(tool: Any, allow: str) -> str:
     except HatchwayError as error:
         return error.code
     return "granted"
+
+
+def workspace_of(tool: Any) -> str | None:
+    """What a guest with scratch space calls its directory, or the code of what is in the way."""
+    text = 'version = 1\n[tools.g]\nsource = "g"\n[tools.g.limits]\nscratch = "1MiB"'
+    try:
+        return decide(tool, parse_policy(text, file="p", base="/"), ADA).workspace
+    except HatchwayError as error:
+        return error.code
 
 
 def as_sidecar(values: dict[str, Any]) -> str:
@@ -306,7 +323,8 @@ def inline(value: Any) -> str:
 
 def test_every_key_of_a_manifest_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     wants = [{"capability": "clock", "reason": "r"}]
-    whole = argv_tool(result=IMAGE, annotations={}, requires=wants, optional=wants)
+    files = [{"path": "a", "value": "b"}]
+    whole = argv_tool(files=files, result=IMAGE, annotations={}, requires=wants, optional=wants)
 
     def parse() -> None:
         manifest_from_values(whole, file="tool.toml")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import patient, related_capabilities
 
 from hatchway.core.call import Principal
-from hatchway.core.capability import Capability, EnvironmentVariable
+from hatchway.core.capability import Capability, EnvironmentVariable, FileAccess
 from hatchway.core.errors import NotAuthorizedError
 from hatchway.core.manifest import ToolManifest, Want
 from hatchway.core.tool import Tool
@@ -62,7 +62,10 @@ variables = st.dictionaries(st.sampled_from(("LANG", "TZ")), st.just("C"))
 def test_an_explanation_agrees_with_the_decision(
     tools: dict[str, ToolPolicy], owner: str, wanted: Capability
 ) -> None:
-    policy = Policy(tools=tools, host_environment={"LANG": "C", "TZ": "UTC"})
+    opened = {
+        item: 7 for entry in tools.values() for item in entry.allow if isinstance(item, FileAccess)
+    }
+    policy = Policy(tools=tools, host_environment={"LANG": "C", "TZ": "UTC"}, directories=opened)
 
     explanation = explain(policy, owner, wanted)
 
@@ -84,6 +87,13 @@ def test_an_explanation_agrees_with_the_decision_on_a_host_that_lacks_variables_
     policy = Policy(tools={"grep": entry}, host_environment=host)
 
     assert explain(policy, "grep", wanted).is_allowed == is_granted(policy, "grep", wanted)
+
+
+def test_a_directory_that_cannot_be_used_is_explained() -> None:
+    explanation = explain(policy_of("fs.read=/srv:/data"), "grep", wish("fs.read=/data/in"))
+
+    assert explanation.is_allowed is False
+    assert "that directory cannot be used" in explanation.reason
 
 
 def test_a_variable_that_the_host_lacks_is_explained() -> None:
@@ -148,9 +158,9 @@ def test_a_tool_that_is_allowed_nothing_is_said_to_be_allowed_nothing() -> None:
 
 
 def test_what_cannot_be_granted_yet_is_explained_by_that() -> None:
-    explanation = explain(policy_of("clock"), "grep", wish("fs.read=/a"))
+    explanation = explain(policy_of("clock"), "grep", wish("net.http=https://e.org"))
 
-    assert explanation.reason == "this version of Hatchway cannot grant files yet"
+    assert explanation.reason == "this version of Hatchway cannot grant network access yet"
     assert explanation.hint is None
     assert explanation.without is not None
 

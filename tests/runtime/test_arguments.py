@@ -487,3 +487,132 @@ def test_a_parameter_that_should_be_base64_and_is_not_is_refused(text: str) -> N
 
 def test_a_list_cannot_be_a_part_of_standard_input() -> None:
     complaint(lambda: stdin("x{files}", files=["a"]))
+
+
+def test_a_short_template_cannot_make_a_long_text_of_one_argument() -> None:
+    text = "x" * (MAX_TEXT_BYTES // 8)
+
+    assert len(stdin("{text}" * 8, text=text)) == MAX_TEXT_BYTES
+    error = complaint(lambda: stdin("{text}" * 600, text=text))
+    assert error.message == f"stdin has more than {MAX_TEXT_BYTES} bytes"
+    error = complaint(lambda: line("-" + "{text}" * 100_000, text="x" * MAX_COMMAND_LINE_BYTES))
+    assert error.message == f"the command line has more than {MAX_COMMAND_LINE_BYTES} bytes"
+
+
+def test_a_command_line_that_grows_too_long_is_not_made_to_its_end() -> None:
+    elements = ["-{text}"] * 100_000
+
+    complaint(lambda: line(*elements, text="x" * (MAX_COMMAND_LINE_BYTES // 2)))
+
+
+# Files
+
+
+def filled(*values: str, abi: str = "argv", **arguments: Any) -> list[bytes | None]:
+    """What files of these templates hold; None for one that is left out."""
+    files = [{"path": f"in/{index}", "value": value} for index, value in enumerate(values)]
+    found = invoked(tool(abi=abi, files=files), **arguments).files
+    assert list(found) == [f"in/{i}" for i in range(len(values)) if f"in/{i}" in found]
+    return [found.get(f"in/{index}") for index in range(len(values))]
+
+
+@pytest.mark.parametrize("abi", ["json", "argv"])
+@pytest.mark.parametrize(
+    ("value", "arguments", "expected"),
+    [
+        ("", {}, b""),
+        ("plain é", {}, "plain é".encode()),
+        ("{text}", {"text": "é\n"}, "é\n".encode()),
+        ("{text}", {"text": ""}, b""),
+        ("{text}", {}, None),
+        ("{text}", {"text": None}, None),
+        ("<{text}|{more}>", {"text": "a", "more": "b"}, b"<a|b>"),
+        ("<{text}|{more}>", {"text": "a"}, None),
+        ("<{text}|{more}>", {"text": "a", "more": None}, None),
+        ("n={count} w={wide}", {"count": 3, "wide": False}, b"n=3 w=false"),
+        ("{wide}", {"wide": False}, b"false"),
+        ("{count}", {"count": 0}, b"0"),
+        ("{table}", {"table": {"é": [1]}}, '{"é":[1]}'.encode()),
+        ("{files}", {"files": []}, b"[]"),
+        ("{data}", {"data": "AP8="}, b"\x00\xff"),
+        ("{data}", {"data": ""}, b""),
+        ("x{data}", {"data": "AP8="}, b"xAP8="),
+        ("{text}", {"text": "{more}", "more": "x"}, b"{more}"),
+        ("{text}", {"text": "-rf\0"}, b"-rf\0"),
+    ],
+)
+def test_a_file_holds_a_template_or_one_whole_parameter(
+    abi: str, value: str, arguments: dict[str, Any], expected: bytes | None
+) -> None:
+    assert filled(value, abi=abi, **arguments) == [expected]
+
+
+def test_a_file_is_left_out_without_the_others() -> None:
+    assert filled("{text}", "{more}", "{count}", text="a", count=1) == [b"a", None, b"1"]
+
+
+@pytest.mark.parametrize("value", ["{text}", "x{text}"])
+def test_a_file_that_is_not_unicode_is_refused(value: str) -> None:
+    assert "lone surrogate" in complaint(lambda: filled(value, text="\ud800")).message
+
+
+@pytest.mark.parametrize("text", ["=", "AP8", "é", "AP8=\n"])
+def test_a_file_that_should_be_base64_and_is_not_is_refused(text: str) -> None:
+    error = complaint(lambda: filled("{data}", data=text))
+
+    assert (error.message, error.details) == ("data is not base64", {"path": "data"})
+
+
+def test_a_list_cannot_be_a_part_of_a_file() -> None:
+    complaint(lambda: filled("x{files}", files=["a"]))
+
+
+def test_the_files_of_a_call_have_a_largest_size_together() -> None:
+    half = "x" * (MAX_TEXT_BYTES // 2)
+
+    assert filled("{text}", "{text}", text=half) == [half.encode()] * 2
+    error = complaint(lambda: filled("{text}", "{text}", "x", text=half))
+    assert error.message == f"the files of the call have more than {MAX_TEXT_BYTES} bytes"
+    error = complaint(lambda: filled("{text}" * 600, text=half))
+    assert error.message == f"in/0 has more than {MAX_TEXT_BYTES} bytes"
+
+
+def test_a_file_of_many_bytes_a_character_is_measured_in_bytes() -> None:
+    complaint(lambda: filled("{text}", text="é" * (MAX_TEXT_BYTES // 2 + 1)))
+
+
+def test_a_complaint_about_a_file_shows_its_path_harmlessly() -> None:
+    files = [{"path": "\x1b[2J" + "x" * 200, "value": "{text}" * 600}]
+
+    error = complaint(lambda: invoked(tool(abi="argv", files=files), text="x" * (1 << 20)))
+
+    assert error.message.startswith("\\x1b[2Jxxx")
+    assert len(error.message) < 150
+
+
+def test_every_file_of_the_results_is_wanted_back_and_standard_output_is_none() -> None:
+    results = [
+        {"type": "json", "file": "b.json"},
+        {"type": "text"},
+        {"type": "image", "media_type": "image/png", "file": "*.png"},
+    ]
+
+    assert invoked(tool(abi="argv", result=results)).wanted == ("b.json", "*.png")
+    assert invoked(tool(abi="argv")).wanted == ()
+    assert invoked(raw_tool()).wanted == ()
+
+
+@patient
+@given(st.text(st.characters(codec="utf-8")), st.binary(), json_values())
+def test_a_file_holds_exactly_what_the_client_sent(text: str, data: bytes, table: Any) -> None:
+    encoded = base64.b64encode(data).decode()
+
+    try:
+        found = filled("{text}", "{data}", "{table}", text=text, data=encoded, table={"a": table})
+    except InvalidArgumentsError as error:
+        assert "lone surrogate" in error.message  # noqa: PT017 - nothing else may be refused
+        return
+
+    assert found[:2] == [text.encode(), data]
+    assert found[2] is not None
+    assert json.loads(found[2]) == {"a": table}

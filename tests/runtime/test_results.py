@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 from hypothesis import example, given
@@ -16,6 +17,7 @@ from hatchway.core.call import (
     Gated,
     MediaContent,
     Outcome,
+    ResourceContent,
     TextContent,
     Usage,
 )
@@ -28,7 +30,13 @@ from hatchway.core.errors import (
 from hatchway.core.surface import Surface
 from hatchway.core.wit import OptionType, Primitive, RecordType, ResultType, WitFunction, WitType
 from hatchway.policy.manifest import manifest_from_values
-from hatchway.runtime.results import MAX_STDERR_BYTES, outcome_of, refusal
+from hatchway.runtime.results import (
+    MAX_FILES,
+    MAX_PATH_BYTES,
+    MAX_STDERR_BYTES,
+    outcome_of,
+    refusal,
+)
 from hatchway.runtime.toolset import tools_of
 from hatchway.runtime.validation import validator_of
 
@@ -155,6 +163,214 @@ def test_a_complaint_about_a_hostile_answer_is_short_and_harmless() -> None:
     assert outcome.error is not None
     assert len(outcome.error.message) < 400
     assert outcome.error.message.isprintable()
+
+
+# Files
+
+
+PNG = {"type": "image", "media_type": "image/png"}
+ANYTHING = {"type": "resource", "media_type": "application/octet-stream"}
+
+
+def left(files: dict[str, bytes], *results: Any, stdout: bytes = b"out") -> Outcome:
+    """The outcome of a command that left these files behind."""
+    return outcome_of(command(list(results)), Execution(stdout=stdout, files=files), None)
+
+
+def failure(outcome: Outcome) -> str:
+    """The message of a call whose answer cannot be used."""
+    assert outcome.is_error
+    assert outcome.error is not None
+    assert outcome.error.code == "guest.invalid_output"
+    assert outcome.error.message.isprintable()
+    assert texts(outcome) == [outcome.error.message]
+    assert outcome.structured is None
+    return outcome.error.message
+
+
+def uris(outcome: Outcome) -> list[str]:
+    return [block.uri for block in outcome.content if isinstance(block, ResourceContent)]
+
+
+def test_files_and_standard_output_become_content_in_the_order_of_the_manifest() -> None:
+    outcome = left(
+        {"a.json": b'{"a": 1}', "b.png": b"\x89PNG", "c.txt": b"c\xff", "d.csv": b"x,y\n"},
+        {"type": "resource", "media_type": "text/csv", "file": "d.csv"},
+        {"type": "text", "file": "c.txt"},
+        {"type": "text"},
+        {**PNG, "file": "b.png"},
+        {"type": "json", "file": "a.json"},
+    )
+
+    assert outcome.content == (
+        ResourceContent(uri="hatchway:///prog/d.csv", media_type="text/csv", data=b"x,y\n"),
+        TextContent(text="c\ufffd"),
+        TextContent(text="out"),
+        MediaContent(kind="image", data=b"\x89PNG", media_type="image/png"),
+        TextContent(text='{"a": 1}'),
+    )
+    assert (outcome.structured, outcome.is_error) == ({"a": 1}, False)
+
+
+def test_standard_output_that_nothing_maps_is_not_shown() -> None:
+    assert texts(left({"a": b"x"}, {"type": "text", "file": "a"}, stdout=b"log")) == ["x"]
+
+
+def test_standard_output_may_be_a_resource() -> None:
+    assert left({}, ANYTHING).content == (
+        ResourceContent(uri="hatchway:///prog", media_type="application/octet-stream", data=b"out"),
+    )
+
+
+@pytest.mark.parametrize("mapping", [PNG, ANYTHING, {"type": "text"}, {"type": "json"}], ids=str)
+def test_a_file_that_was_promised_and_is_not_there_is_the_tools_failure(mapping: Any) -> None:
+    outcome = left({"out.PNG": b"", "x/out.png": b""}, {**mapping, "file": "out.png"})
+
+    assert failure(outcome) == "the tool did not write out.png"
+
+
+def test_a_missing_file_is_named_harmlessly() -> None:
+    message = failure(left({}, {"type": "text", "file": "\x1bc\u202e" + "x" * 200}))
+
+    assert message == "the tool did not write \\x1bc\\u202e" + "x" * 117 + "…"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*", ["a.png", "b.png", "c"]),
+        ("*.png", ["a.png", "b.png"]),
+        ("[ab].png", ["a.png", "b.png"]),
+        ("[!a].png", ["b.png"]),
+        ("?", ["c"]),
+        ("*/*", ["d/a.png"]),
+        ("d/*", ["d/a.png"]),
+        ("*/*/*", ["d/e/f.png"]),
+        ("d/?/*.png", ["d/e/f.png"]),
+        ("*.PNG", []),
+        ("*[*]*", []),
+        ("x*", []),
+    ],
+)
+def test_a_pattern_stands_for_the_files_it_matches_in_their_order(
+    pattern: str, found: list[str]
+) -> None:
+    files = dict.fromkeys(["a.png", "b.png", "c", "d/a.png", "d/e/f.png"], b"x")
+
+    outcome = left(files, {**ANYTHING, "file": pattern})
+
+    assert not outcome.is_error
+    assert uris(outcome) == [f"hatchway:///prog/{path}" for path in found]
+
+
+def test_a_file_is_shown_once_and_rather_for_itself_than_in_a_pattern() -> None:
+    outcome = left(
+        {"a.png": b"a", "b.png": b"b", "c.txt": b"c", "*.png": b"star"},
+        {**PNG, "file": "*.png"},
+        {**ANYTHING, "file": "a.png"},
+        {**ANYTHING, "file": "*"},
+    )
+
+    shown = [block.data for block in outcome.content if not isinstance(block, TextContent)]
+    assert shown == [b"b", b"star", b"a", b"c"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b"hello", b"\xff", b'{"a": NaN}', b"1e999", b"1 2"])
+def test_a_file_that_should_be_json_and_is_not_is_the_tools_failure(answer: bytes) -> None:
+    outcome = left({"a.json": answer}, {"type": "text"}, {"type": "json", "file": "a.json"})
+
+    assert failure(outcome).startswith("the tool did not answer with JSON in a.json: ")
+
+
+def test_json_in_a_file_is_checked_against_what_the_tool_promised() -> None:
+    output = validator_of({"type": "object", "required": ["a"]})
+    tool = command({"type": "json", "file": "a.json"})
+
+    kept = outcome_of(tool, Execution(files={"a.json": b'{"a": 1}'}), output)
+    broken = outcome_of(tool, Execution(stdout=b'{"a": 1}', files={"a.json": b"{}"}), output)
+
+    assert kept.structured == {"a": 1}
+    assert "does not fit its own output schema" in failure(broken)
+
+
+def test_a_program_that_failed_shows_none_of_its_files() -> None:
+    stop = GuestExitedError("the guest exited with status 2", details={"exit_code": 2})
+    execution = Execution(stderr=b"bad", failed=True, stop=stop, files={"a": b"half"})
+
+    outcome = outcome_of(command([{**ANYTHING, "file": "*"}]), execution, None)
+
+    assert texts(outcome) == ["the guest exited with status 2\nbad"]
+    assert outcome.is_error
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        ("\x1b]0;owned\x07", "hatchway:///prog/%1B%5D0%3Bowned%07"),
+        ("a b%20?q#f", "hatchway:///prog/a%20b%2520%3Fq%23f"),
+        ("é\u202e", "hatchway:///prog/%C3%A9%E2%80%AE"),
+        ("\udcff", "hatchway:///prog/%ED%B3%BF"),
+        ("https://e.org", None),
+        ("javascript:x", "hatchway:///prog/javascript%3Ax"),
+        ("\n", "hatchway:///prog/%0A"),
+    ],
+    ids=ascii,
+)
+def test_the_host_mints_the_uri_of_a_resource_whatever_the_guest_calls_it(
+    path: str, uri: str | None
+) -> None:
+    assert uris(left({path: b"x"}, {**ANYTHING, "file": "*"})) == ([uri] if uri else [])
+
+
+@patient
+@given(st.lists(st.text(st.characters(exclude_characters="/"), min_size=1, max_size=9), min_size=1))
+def test_a_uri_names_the_tool_and_the_file_and_nothing_else(names: list[str]) -> None:
+    path, pattern = "/".join(names[:8]), "/".join(["*"] * len(names[:8]))
+
+    (uri,) = uris(left({path: b"x"}, {**ANYTHING, "file": pattern}))
+
+    assert uri.isascii()
+    assert uri.isprintable()
+    parts = urlsplit(uri)
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("hatchway", "", "", "")
+    assert unquote_to_bytes(parts.path) == b"/prog/" + path.encode("utf-8", "surrogatepass")
+
+
+def test_a_resource_has_a_longest_path() -> None:
+    longest = "x" * MAX_PATH_BYTES
+
+    assert len(uris(left({longest: b""}, {**ANYTHING, "file": "*"}))) == 1
+    for path in (longest + "x", "é" * (MAX_PATH_BYTES // 2 + 1), "x" * 65536):
+        message = failure(left({path: b""}, {**ANYTHING, "file": "*"}))
+        assert message == f"the tool wrote a file whose path has more than {MAX_PATH_BYTES} bytes"
+
+
+def test_an_answer_has_a_greatest_number_of_files() -> None:
+    def many(count: int) -> Outcome:
+        return left({str(n): b"" for n in range(count)}, {**PNG, "file": "*"})
+
+    assert len(many(MAX_FILES).content) == MAX_FILES
+    assert failure(many(MAX_FILES + 1)) == "the tool wrote more than 256 files for its answer"
+
+
+@patient
+@given(
+    st.dictionaries(
+        st.lists(st.text(st.sampled_from("ab.*[]"), min_size=1, max_size=3), min_size=1, max_size=2)
+        .map("/".join)
+        .filter(lambda path: not {".", ".."} & set(path.split("/"))),
+        st.binary(max_size=4),
+        max_size=5,
+    ),
+    st.lists(st.sampled_from(["*", "a*", "*/*", "[ab]", "a", "b", "a/b"]), min_size=1, unique=True),
+)
+def test_no_file_is_shown_twice(files: dict[str, bytes], patterns: list[str]) -> None:
+    outcome = left(files, *({**ANYTHING, "file": pattern} for pattern in patterns))
+
+    if outcome.error is None:
+        assert len(set(uris(outcome))) == len(outcome.content) <= len(files)
+    else:
+        assert failure(outcome).startswith("the tool did not write ")
 
 
 # Component functions

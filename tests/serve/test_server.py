@@ -93,6 +93,33 @@ def test_a_component_answers_with_an_object_at_the_root(era: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("era", ERAS)
+def test_a_resource_is_embedded_under_a_name_of_ours(era: str, tmp_path: Path) -> None:
+    bench = workbench(tmp_path)
+    for name, media_type in (("words", "text/plain"), ("bytes", "application/zip")):
+        result = f'result = {{ type = "resource", media_type = "{media_type}" }}'
+        manifest = f'abi = "argv"\nstdin = "{{text}}"\n{result}\n'
+        manifest += '[input]\ntype = "object"\nproperties = { text = { type = "string" } }'
+        bench.add(name, ECHO_JSON, manifest=manifest)
+
+    async def talk(client: Client) -> None:
+        (words,) = (await client.call_tool("words", {"text": "é"})).content
+        (data,) = (await client.call_tool("bytes", {"text": "PK"})).content
+
+        assert words == types.EmbeddedResource(
+            resource=types.TextResourceContents(
+                uri="hatchway:///words", mime_type="text/plain", text="é"
+            )
+        )
+        assert data == types.EmbeddedResource(
+            resource=types.BlobResourceContents(
+                uri="hatchway:///bytes", mime_type="application/zip", blob="UEs="
+            )
+        )
+
+    with_client(bench.runtime(), era, talk)
+
+
+@pytest.mark.parametrize("era", ERAS)
 def test_wrong_arguments_are_an_error_the_model_can_repair(era: str, tmp_path: Path) -> None:
     bench = workbench(tmp_path)
     bench.add("echo", ECHO_JSON, manifest=ECHO_MANIFEST)

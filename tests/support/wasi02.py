@@ -104,6 +104,10 @@ INTERFACES = (
                 '(enum "normal" "sequential" "random" "will-need" "dont-need" "no-reuse")',
             ),
             ("metadata-hash-value", '(record (field "lower" u64) (field "upper" u64))'),
+            (
+                "directory-entry",
+                '(record (field "type" $descriptor-type) (field "name" string))',
+            ),
         ),
     ),
     Interface("filesystem/preopens", takes=("descriptor",)),
@@ -179,7 +183,7 @@ def guest(body: str, *functions: Function, version: str = "0.2.0") -> str:
       (i32.const 8)"""
     lifted = """(func (export "go") (result (list u8))
         (canon lift (core func $i "go") (memory (core memory $libc "memory"))))"""
-    return _component(body, functions, lifted, version)
+    return component(_entry(body), functions, lifted, version)
 
 
 def program(body: str, *functions: Function, version: str = "0.2.0") -> str:
@@ -187,10 +191,26 @@ def program(body: str, *functions: Function, version: str = "0.2.0") -> str:
     lifted = f"""(func $run (result (result)) (canon lift (core func $i "go")))
       (instance $cli-run (export "run" (func $run)))
       (export "wasi:cli/run@{version}" (instance $cli-run))"""
-    return _component(f"{body} (i32.const 0)", functions, lifted, version)
+    return component(_entry(f"{body} (i32.const 0)"), functions, lifted, version)
 
 
-def _component(body: str, functions: tuple[Function, ...], lifted: str, version: str) -> str:
+def _entry(body: str) -> str:
+    return f'(func (export "go") (result i32) (local $a i32) (local $b i32) {body})'
+
+
+def component(
+    code: str,
+    functions: tuple[Function, ...],
+    lifted: str,
+    version: str = "0.2.0",
+    *,
+    libc: str = PLAIN_LIBC,
+    drops: tuple[str, ...] = (),
+) -> str:
+    """A component around the core `code`, of which `lifted` says what is exported.
+
+    `drops` are the resources whose handles it gives back, with `drop-…`.
+    """
     parts = [
         _imported(
             interface, [item for item in functions if item.interface == interface.name], version
@@ -203,20 +223,22 @@ def _component(body: str, functions: tuple[Function, ...], lifted: str, version:
         f' (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))'
         for item in functions
     )
+    lowered += "".join(f"(core func $drop-{name}' (canon resource.drop ${name}))" for name in drops)
+    signatures = {item.short: item.core for item in functions}
+    signatures |= {f"drop-{name}": "(param i32)" for name in drops}
     imports = "".join(
-        f'(import "h" "{item.short}" (func ${item.short} {item.core}))' for item in functions
+        f'(import "h" "{name}" (func ${name} {core}))' for name, core in signatures.items()
     )
-    given = "".join(f'(export "{item.short}" (func ${item.short}\'))' for item in functions)
+    given = "".join(f'(export "{name}" (func ${name}\'))' for name in signatures)
     return f"""(component
       {"".join(parts)}
-      (core module $libc {PLAIN_LIBC} (data (i32.const {PATHS}) "a/bc"))
+      (core module $libc {libc} (data (i32.const {PATHS}) "a/bc"))
       (core instance $libc (instantiate $libc))
       {lowered}
       (core module $m
         {imports}
         (import "libc" "memory" (memory 1))
-        (func (export "go") (result i32) (local $a i32) (local $b i32)
-          {body}))
+        {code})
       (core instance $i (instantiate $m
         (with "h" (instance {given})) (with "libc" (instance $libc))))
       {lifted})"""

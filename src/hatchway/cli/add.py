@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hatchway.cli.options import Allow, Json, application, grantable
+from hatchway.cli.options import (
+    Allow,
+    Json,
+    LimitOption,
+    application,
+    grantable,
+    limits,
+    spelled_limits,
+)
 from hatchway.cli.output import plural, print_json, say, warn
+from hatchway.core.capability import FileAccess
 from hatchway.core.errors import ConfigError
-from hatchway.core.limits import Limits
 from hatchway.core.untrusted import printable
 from hatchway.policy.cover import covering
 from hatchway.policy.document import unsupported_reason
 from hatchway.policy.grammar import TOOL_NAME
 from hatchway.runtime.catalog import require_memory
+from hatchway.runtime.project import sidecar_of
 
 if TYPE_CHECKING:
+    from hatchway.compose import Application
     from hatchway.core.capability import Capability
+    from hatchway.core.limits import Limits
     from hatchway.core.manifest import Want
     from hatchway.policy.document import ToolPolicy
     from hatchway.provenance.lockfile import LockedTool
@@ -37,17 +49,30 @@ Yes = Annotated[
 ]
 
 
+Draft = Annotated[
+    bool,
+    typer.Option("--draft", help="Only write a first manifest beside it, to fill in."),
+]
+
+
 def add(
     context: typer.Context,
     source: Source,
     name: NameOption = None,
     allow: Allow = None,
+    limit: LimitOption = None,
     yes: Yes = False,
+    draft: Draft = False,
     json: Json = False,
 ) -> None:
     """Admit a tool: check it, show what it asks for, record policy and lock."""
     opened = application(context)
-    wanted = grantable(allow)
+    if draft:
+        _write_draft(opened, source)
+        return
+    wanted, bounds = grantable(allow), spelled_limits(limit)
+    limits(limit)  # refuses what is misspelt, before anything else happens
+    opened.require_grantable(wanted)
     opened.project.require_in_force()
     owner = name or _name_of(source)
     if not TOOL_NAME.fullmatch(owner):
@@ -68,14 +93,35 @@ def add(
     granted = [*carried, *wanted]
     if not yes:
         granted += _ask(admitted, granted)
+    opened.require_grantable(granted)
     new = [str(capability) for capability in granted]
-    opened.keep(admitted, new)
+    opened.keep(admitted, new, bounds)
     say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
-    _warn_about_memory(admitted, present.limits if present else Limits())
+    _warn_about_limits(admitted, opened.project.policy().tools[owner].limits)
     if json:
         print_json(_report(admitted, new))
     else:
         _suggest(admitted)
+        if admitted.manifest is None and admitted.surface.is_command:
+            say(
+                f"it has no manifest, and takes raw arguments; for one: hatchway add {source} --draft"
+            )
+
+
+def _write_draft(opened: Application, source: str) -> None:
+    sidecar = sidecar_of(Path(source))
+    if sidecar.exists():
+        message = f"there is a manifest already: {sidecar}"
+        raise ConfigError(message, code="config.draft_exists", hint="edit it, or move it away")
+    say(f"asking {source} what it does (in a sandbox, with nothing granted)")
+    text = opened.draft(source)
+    try:
+        with sidecar.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        message = f"cannot write {str(sidecar)!r}: {error.strerror}"
+        raise ConfigError(message, code="config.unwritable") from error
+    say(f"wrote {sidecar}: fill in what is marked <--, then: hatchway add {source}")
 
 
 def _name_of(source: str) -> str:
@@ -164,20 +210,31 @@ def _ask(admitted: Admitted, granted: list[Capability]) -> list[Capability]:
         message = f"{admitted.name!r} was not confirmed"
         hint = "add --yes to grant exactly what --allow spells out"
         raise ConfigError(message, code="config.not_confirmed", hint=hint)
-    extra = [
-        want.capability
-        for want, word in _wants(admitted)
-        if unsupported_reason(want.capability) is None
-        and covering(granted, want.capability) is None
-        and typer.confirm(f"grant {want.capability} ({word})?", default=False, err=True)
-    ]
+    extra: list[Capability] = []
+    for want, word in _wants(admitted):
+        if unsupported_reason(want.capability) is None and not covering(granted, want.capability):
+            extra += _asked(want.capability, word)
     typer.confirm(f"admit {admitted.name}?", default=False, abort=True, err=True)
     return extra
 
 
-def _warn_about_memory(admitted: Admitted, limits: Limits) -> None:
+def _asked(wanted: Capability, word: str) -> list[Capability]:
+    """What a person answers to one wish; a directory is theirs to name."""
+    if not isinstance(wanted, FileAccess):
+        question = f"grant {printable(str(wanted))} ({word})?"
+        return [wanted] if typer.confirm(question, default=False, err=True) else []
+    question = f"directory for {printable(str(wanted))} ({word}; empty for none)"
+    answer = typer.prompt(question, default="", show_default=False, err=True)
+    return [replace(wanted, host_path=str(Path(answer).absolute()))] if answer else []
+
+
+def _warn_about_limits(admitted: Admitted, bounds: Limits) -> None:
+    tools = admitted.toolset.tools
+    if not bounds.scratch_bytes and any(tool.manifest.uses_workspace for tool in tools):
+        again = f"hatchway add {admitted.lock.source} --name {admitted.name}"
+        warn(f"it works on files, and has no scratch space: {again} --limit scratch=16MiB")
     try:
-        require_memory(admitted.name, admitted.surface, limits)
+        require_memory(admitted.name, admitted.surface, bounds)
     except ConfigError as error:
         warn(f"{error.message}; write {error.hint} into the policy")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -11,8 +12,16 @@ import typer
 
 from hatchway.cli.options import Json, application
 from hatchway.cli.output import complain, plural, print_json, print_line, say, write_bytes
-from hatchway.core.call import Cancellation, MediaContent, Outcome, Principal, TextContent, ToolCall
+from hatchway.core.call import (
+    Cancellation,
+    Outcome,
+    Principal,
+    ResourceContent,
+    TextContent,
+    ToolCall,
+)
 from hatchway.core.errors import CallError, ConfigError, UnknownToolError
+from hatchway.core.untrusted import printable
 from hatchway.policy.document import LOCAL_TENANT
 from hatchway.runtime.arguments import MAX_TEXT_BYTES, parse_arguments
 
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
     from hatchway.runtime.runtime import Runtime
 
 _SHOWN_DENIALS = 8
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+|/", re.ASCII)
 """An interpreter that misses a module can try dozens of paths."""
 
 OPERATOR = Principal(tenant=LOCAL_TENANT, subject="operator", door="cli")
@@ -62,7 +72,9 @@ def call(
         if json:
             print_json(Outcome(is_error=True, error=error).to_json())
         raise
-    return report(outcome, json=json, output=output)
+    owner = request.tool.partition(".")[0]
+    way = f"hatchway grant {owner}"
+    return report(outcome, way, json=json, output=output)
 
 
 def interruptible(runtime: Runtime, call: ToolCall) -> Outcome:
@@ -85,7 +97,7 @@ def interruptible(runtime: Runtime, call: ToolCall) -> Outcome:
     return outcome
 
 
-def report(outcome: Outcome, *, json: bool, output: Path | None = None) -> int:
+def report(outcome: Outcome, way: str, *, json: bool, output: Path | None = None) -> int:
     """Print an outcome, and give the status to exit with."""
     if output is not None:
         _save(outcome, output)
@@ -93,23 +105,38 @@ def report(outcome: Outcome, *, json: bool, output: Path | None = None) -> int:
         _print_content(outcome)
     if json:
         print_json(outcome.to_json())
-    say_denials(outcome.denials)
+    say_denials(outcome.denials, way)
     if outcome.error is not None:
         complain(outcome.error)
         return outcome.error.exit_status
     return 1 if outcome.is_error else 0
 
 
-def say_denials(denials: tuple[Denial, ...]) -> None:
-    """What the guest was denied, and what could be done about it."""
+def say_denials(denials: tuple[Denial, ...], way: str) -> None:
+    """What the guest was denied, and what could be done about it.
+
+    Args:
+        denials: In order.
+        way: How power is given where this was asked: a command or an option.
+    """
     for denial in denials[:_SHOWN_DENIALS]:
         say(f"denied: {denial.capability} {denial.attempted} ({denial.function})")
     if (more := len(denials) - _SHOWN_DENIALS) > 0:
         say(f"denied: {more} more, all of which --json shows")
-    kinds = sorted({denial.capability.partition(".")[0] for denial in denials})
-    words = {"fs": "files", "net": "network access", "tool": "calls to other tools"}
-    for kind in kinds:
-        say(f"  hint: this version of Hatchway cannot grant {words.get(kind, kind)} yet")
+    for step in dict.fromkeys(_next_step(denial, way) for denial in denials[:_SHOWN_DENIALS]):
+        say(f"  hint: {step}")
+
+
+def _next_step(denial: Denial, way: str) -> str:
+    """What would allow it: the directory inside is known, the one outside is the operator's."""
+    kind = denial.capability.partition(".")[0]
+    if kind == "fs":
+        guest = denial.attempted.rpartition("/")[0] or "/"
+        if not _PLAIN_PATH.fullmatch(guest):
+            guest = "GUEST_DIRECTORY"  # the guest chose these words; nobody shall paste them
+        return f"{way} {denial.capability}=DIRECTORY:{guest}"
+    words = {"net": "network access", "tool": "calls to other tools"}
+    return f"this version of Hatchway cannot grant {words.get(kind, kind)} yet"
 
 
 def resolved(catalog: Catalog, name: str) -> str:
@@ -140,7 +167,7 @@ def _save(outcome: Outcome, file: Path) -> None:
         say("the tool gave no content to write")
         return
     block = outcome.content[0]
-    data = block.data if isinstance(block, MediaContent) else block.text.encode()
+    data = block.text.encode() if isinstance(block, TextContent) else block.data
     try:
         file.write_bytes(data)
     except OSError as error:
@@ -156,9 +183,12 @@ def _print_content(outcome: Outcome) -> None:
         if outcome.stderr:
             say(outcome.stderr[-4096:].decode("utf-8", "replace").rstrip())
         return
-    for block in outcome.content:
+    for index, block in enumerate(outcome.content):
         if isinstance(block, TextContent):
             print_line(block.text.removesuffix("\n"))
-        else:
-            size = plural(len(block.data), "byte")
-            print_line(f"[{block.media_type}, {size}; save it with --output FILE]")
+            continue
+        words = [block.media_type, plural(len(block.data), "byte")]
+        if isinstance(block, ResourceContent):
+            words.append(printable(block.uri, limit=1000))
+        how = "--json has it" if index else "save it with --output FILE"
+        print_line(f"[{', '.join(words)}; {how}]")

@@ -142,9 +142,17 @@ def _policy(opened: Application) -> Iterator[Check]:
         )
 
 
+def _files(opened: Application) -> Iterator[Check]:
+    if opened.can_grant_directories:
+        detail = "directories can be granted; scratch space is in memory, with an exact quota"
+        yield Check(name="files", state="ok", detail=detail)
+    else:
+        detail = "scratch space only: this system has no openat2 to keep a tool in a directory"
+        yield Check(name="files", state="note", detail=detail, hint="Linux 5.6 or newer has it")
+
+
 def _limits_of_this_version(_opened: Application) -> Iterator[Check]:
     for name, detail in (
-        ("files", "this version grants none; every attempt is denied and recorded"),
         ("network", "this version grants none; every attempt is denied and recorded"),
         ("kernel wall", "this version runs guests in its own process, without a second wall"),
     ):
@@ -155,6 +163,7 @@ _LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
     "directories": _directories,
     "engine": _engine,
     "walls": _walls,
+    "files": _files,
     "policy": _policy,
     "events": _events,
     "version": _limits_of_this_version,

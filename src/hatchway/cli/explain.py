@@ -18,7 +18,8 @@ def explain(
     """Say why a tool may or may not use a capability."""
     opened = application(context)
     wanted = parse_capability(capability, side="allowed", base=str(Path.cwd()))
-    answer = explained(opened.policy(), name, wanted)
+    policy, _ = opened.with_directories(opened.policy())
+    answer = explained(policy, name, wanted)
     if json:
         print_json(
             {

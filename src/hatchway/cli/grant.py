@@ -20,9 +20,11 @@ def grant(
 ) -> None:
     """Allow a tool one more capability."""
     opened = application(context)
-    wanted = str(grantable_capability(capability))
+    parsed = grantable_capability(capability)
+    wanted = str(parsed)
     opened.project.require_in_force()
     require_tool(dict(opened.project.policy().tools), name)
+    opened.require_grantable([parsed])
     with opened.project.editing() as edit:
         allowed = edit.allowed(name)
         if wanted not in allowed:

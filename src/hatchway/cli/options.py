@@ -32,6 +32,14 @@ CapabilityText = Annotated[
         metavar="CAPABILITY", help="For example clock, random, env=LANG or env=MODE=fast."
     ),
 ]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="KEY=VALUE",
+        help="Change a limit, for example fuel=1000000, deadline=2s or memory=128MiB.",
+    ),
+]
 
 
 class Chosen:
@@ -76,6 +84,12 @@ def grantable_capability(text: str) -> Capability:
     return capability
 
 
+def spelled_limits(texts: list[str] | None) -> dict[str, str | int]:
+    """What `--limit KEY=VALUE` says, as a policy would spell it."""
+    pairs = (text.partition("=") for text in texts or [])
+    return {key: int(value) if value.isdigit() else value for key, _, value in pairs}
+
+
 def limits(texts: list[str] | None) -> Limits:
     """The limits of `--limit KEY=VALUE`, the others as they are by default.
 
@@ -83,22 +97,19 @@ def limits(texts: list[str] | None) -> Limits:
         ConfigError: A key is unknown, or a value lacks its unit or is out of range.
     """
     values: dict[str, object] = {}
-    for text in texts or []:
-        key, _, value = text.partition("=")
+    for key, written in spelled_limits(texts).items():
+        text = f"{key}={written}"
         spec = LIMIT_KEYS.get(key)
         if spec is None:
             message = f"unknown limit {key!r}"
             hint = f"known are {', '.join(LIMIT_KEYS)}"
             raise ConfigError(message, code="config.unknown_key", hint=hint)
         try:
-            parsed = spec.parse(int(value) if value.isdigit() else value)
+            parsed = spec.parse(written)
         except ValueError as error:
             raise ConfigError(f"--limit {text!r}: {error}") from error
         if not spec.smallest <= parsed <= spec.largest:
             message = f"--limit {text!r}: {key} lies between {spec.spelled}"
             raise ConfigError(message)
-        if spec.attribute == "scratch_bytes" and parsed:
-            message = "this version of Hatchway has no scratch space for calls yet"
-            raise ConfigError(message, code="config.unsupported")
         values[spec.attribute] = parsed
     return Limits(**values)  # type: ignore[arg-type]  # every value was parsed by its own rule

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hatchway.cli.call import OPERATOR, interruptible, report, say_denials
-from hatchway.cli.options import Allow, Json, application, grantable, limits
+from hatchway.cli.options import Allow, Json, LimitOption, application, grantable, limits
 from hatchway.cli.output import complain, print_json, say, write_bytes
 from hatchway.core.call import Outcome, ToolCall
 from hatchway.core.errors import CallError, InvalidArgumentsError, UnknownToolError
@@ -31,14 +31,6 @@ Words = Annotated[
 Function = Annotated[
     str | None,
     typer.Option("--function", "-f", metavar="NAME", help="Call this function of a component."),
-]
-LimitOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--limit",
-        metavar="KEY=VALUE",
-        help="Change a limit, for example fuel=1000000, deadline=2s or memory=128MiB.",
-    ),
 ]
 
 
@@ -67,7 +59,7 @@ def run_file(
             print_json(Outcome(is_error=True, error=error).to_json())
         raise
     if json or tool.function is not None:
-        return report(outcome, json=json)
+        return report(outcome, "--allow", json=json)
     return _pass_on(outcome)
 
 
@@ -102,7 +94,7 @@ def _pass_on(outcome: Outcome) -> int:
     write_bytes(outcome.stdout)
     if outcome.stderr:
         say(outcome.stderr.decode("utf-8", "replace").rstrip("\n"))
-    say_denials(outcome.denials)
+    say_denials(outcome.denials, "--allow")
     if outcome.error is not None:
         complain(outcome.error)
         return outcome.error.exit_status

@@ -47,6 +47,7 @@ def _spelled(limits: Limits) -> str:
     return (
         f"fuel {limits.fuel:_}, deadline {spell_seconds(limits.deadline_seconds)}, "
         f"memory {spell_bytes(limits.memory_bytes)}, output {spell_bytes(limits.output_bytes)}, "
+        f"scratch {spell_bytes(limits.scratch_bytes) if limits.scratch_bytes else 'none'}, "
         f"table_elements {limits.table_elements:_}, instances {limits.instances}, "
         f"host_calls {limits.host_calls:_}"
     )

@@ -167,7 +167,42 @@ class MediaContent:
         return {"type": self.kind, "data": encoded, "mimeType": self.media_type}
 
 
-Content: TypeAlias = TextContent | MediaContent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceContent:
+    """A file that the client gets along with the answer.
+
+    Attributes:
+        uri: Minted by the host; it names the file and leads nowhere.
+        media_type: From the host's own list, never the guest's word.
+    """
+
+    uri: str
+    media_type: str
+    data: bytes
+
+    @property
+    def text(self) -> str | None:
+        """What it says, when its media type is one of text and its bytes are."""
+        if not self.media_type.startswith("text/") and self.media_type not in _TEXTUAL:
+            return None
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def to_json(self) -> dict[str, Any]:
+        """The MCP content block."""
+        resource = {"uri": self.uri, "mimeType": self.media_type}
+        if (text := self.text) is not None:
+            resource["text"] = text
+        else:
+            resource["blob"] = base64.b64encode(self.data).decode("ascii")
+        return {"type": "resource", "resource": resource}
+
+
+_TEXTUAL = frozenset({"application/json", "application/xml", "image/svg+xml"})
+
+Content: TypeAlias = TextContent | MediaContent | ResourceContent
 
 
 class Outcome(NamedTuple):

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from hatchway.core.capability import Capability
 
 Abi: TypeAlias = Literal["json", "argv"]
-ContentType: TypeAlias = Literal["text", "json", "image", "audio"]
+ContentType: TypeAlias = Literal["text", "json", "image", "audio", "resource"]
+
+PATTERN_CHARACTERS = frozenset("*?[")
+"""What makes the path of a file that is brought back a pattern."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +55,23 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultMapping:
-    """How stdout becomes MCP content.
+    """How a part of what a command leaves behind becomes MCP content.
 
     Attributes:
-        kind: `text` and `json` are decoded as UTF-8; `image` and `audio` are passed on as
-            they are.
-        media_type: For image and audio only.
+        kind: `text` and `json` are decoded as UTF-8; the others are passed on as they are.
+        media_type: For image, audio and resource only.
+        file: Below the workspace, or a pattern (``*``, ``?``, ``[…]``) of such paths that
+            never crosses ``/``. None is stdout.
     """
 
     kind: ContentType
     media_type: str | None = None
+    file: str | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may stand for several files, or for none."""
+        return self.file is not None and not PATTERN_CHARACTERS.isdisjoint(self.file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +104,7 @@ class ToolManifest:
         stdin: A template, or None for an empty stdin (`argv`) or the arguments (`json`).
         workspace: The guest's name for its private directory.
         files: What lies in the workspace when a call begins.
-        result: How stdout becomes content.
+        results: What of its output becomes content, in order.
     """
 
     name: str | None
@@ -107,10 +117,15 @@ class ToolManifest:
     stdin: str | None = None
     workspace: str = "/work"
     files: tuple[InputFile, ...] = ()
-    result: ResultMapping = field(default_factory=lambda: ResultMapping(kind="text"))
+    results: tuple[ResultMapping, ...] = (ResultMapping(kind="text"),)
     annotations: Annotations = field(default_factory=Annotations)
     requires: tuple[Want, ...] = ()
     optional: tuple[Want, ...] = ()
+
+    @property
+    def uses_workspace(self) -> bool:
+        """Whether calls put files into a private directory, or take some out of it."""
+        return bool(self.files) or any(mapping.file is not None for mapping in self.results)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

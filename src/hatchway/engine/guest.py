@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hatchway.engine.files.quota import Quota
     from hatchway.engine.preview1.memory import Memory
     from hatchway.engine.preview1.table import Table
+    from hatchway.engine.preview2.handles import Held
 
 VIRTUAL_START_NS = 946_684_800 * 10**9
 """2000-01-01T00:00:00Z: the time of day of a guest without a clock."""
@@ -49,6 +50,9 @@ _NAP_SECONDS = 0.05
 """How long a sleeping guest goes without looking whether it was cancelled."""
 
 _MAX_ATTEMPT = 1024
+
+FIRST_HANDLE = 16
+"""Smaller numbers are the standard streams of components."""
 
 
 class Stopped(Exception):  # noqa: N818 - control flow, not an error
@@ -72,6 +76,8 @@ class Guest:
         scratch: Room for the small C structures of one run; see `capi.Scratch`.
         spelling: How the artifact's imports spell the host's functions, with its versions.
         memory: A core module's linear memory, once a host call has found it.
+        handles: What the handles of a component stand for; see `preview2.handles`.
+        last_handle: The number given last.
         descriptors: A core module's open files, once a host call has used one.
     """
 
@@ -95,7 +101,9 @@ class Guest:
         "environment",
         "exit_code",
         "failure",
+        "handles",
         "host_calls_left",
+        "last_handle",
         "limits",
         "memory",
         "scratch",
@@ -129,6 +137,8 @@ class Guest:
         self.failure: BaseException | None = None
         self.memory: Memory | None = None
         self.descriptors: Table | None = None
+        self.handles: dict[int, Held] = {}
+        self.last_handle = FIRST_HANDLE
         self._roots: Roots | None = None
         self.scratch = capi.Scratch()
         self.spelling: Mapping[str, str] = {}
@@ -238,8 +248,11 @@ class Guest:
 
     def close(self) -> None:
         """Give back every file that the guest left open."""
-        for opened in (self.descriptors or {}).values():
-            opened.close()
+        if self.descriptors is not None:
+            for descriptor in self.descriptors.values():
+                descriptor.close()
+        for held in self.handles.values():
+            held.close()
 
     def _file_time_ns(self) -> int:
         """What the guest's own files say about when: its own time, and no reading of it."""

@@ -6,6 +6,7 @@ import ctypes
 import os
 import threading
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import wasmtime
@@ -18,6 +19,7 @@ from hatchway.core.errors import (
     DeadlineExceededError,
     GuestExitedError,
     InternalError,
+    OutputTooLargeError,
     OverloadedError,
     ScratchExceededError,
 )
@@ -56,6 +58,11 @@ if TYPE_CHECKING:
 _SLICE_NS = 100_000_000
 """How long a guest runs before the host looks at the time and the cancellation flag."""
 _TICK_NS = round(TICK_SECONDS * 1e9)
+
+_NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+_NO_QUOTAS: Mapping[int, Quota] = MappingProxyType({})
+_MAX_BROUGHT_BACK = 256
+"""Files of a workspace that one pattern may name."""
 
 _NO_INPUT = CommandInvocation(arguments=())
 
@@ -96,7 +103,7 @@ class EngineSandbox:
         self._surfaces: dict[str, Surface] = {}
         self._loading: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._quotas: dict[int, Quota] = {}
+        self._quotas: dict[tuple[int, int, int], Quota] = {}
         self._process = os.getpid()
         self._epoch_callback = self._make_epoch_callback()
         self._epoch_pointer = ctypes.cast(self._epoch_callback, ctypes.c_void_p).value
@@ -245,11 +252,13 @@ class EngineSandbox:
         finally:
             capi.store_delete(store)
             running.guest = outer
-            guest.close()
             self.ticker.call_ends()
+            guest.close()
         if guest.failure is not None:
             raise guest.failure
-        files, ending = _brought_back(guest, command.wanted, ending)
+        files: Mapping[str, bytes] = _NO_FILES
+        if command.wanted:
+            files, ending = _brought_back(guest, command.wanted, ending)
         return Execution(
             value=ending.value,
             stdout=b"".join(guest.stdout),
@@ -266,15 +275,20 @@ class EngineSandbox:
 
     def _quotas_of(self, grant: Grant) -> Mapping[int, Quota]:
         """What may still be added to directories with a quota, shared by all their calls."""
+        if not grant.directories:
+            return _NO_QUOTAS
         quotas: dict[int, Quota] = {}
         for granted in grant.directories:
             if granted.quota_bytes is not None:
+                # Not by number: a descriptor that was closed lends its number to another.
+                found = os.fstat(granted.descriptor)
+                key = (found.st_dev, found.st_ino, granted.quota_bytes)
                 with self._lock:
-                    quota = self._quotas.get(granted.descriptor)
+                    quota = self._quotas.get(key)
                     if quota is None:
                         used = used_bytes(granted.descriptor)
                         quota = Quota(granted.quota_bytes, used_bytes=used)
-                        self._quotas[granted.descriptor] = quota
+                        self._quotas[key] = quota
                 quotas[granted.descriptor] = quota
         return quotas
 
@@ -352,13 +366,17 @@ def _brought_back(
     if workspace is None:
         return {}, ending
     files: dict[str, bytes] = {}
+    pattern = ""
     try:
         for pattern in wanted:
-            for path, data in workspace.matching(pattern):
+            for path, data in workspace.matching(pattern, most=_MAX_BROUGHT_BACK):
                 guest.spend_output(0 if path in files else len(data) + len(path))
                 files[path] = data
     except Stopped:
         return {}, Ending(stop=guest.stop)
+    except FileFault:
+        message = f"more than {_MAX_BROUGHT_BACK} files of the workspace match {pattern!r}"
+        return {}, Ending(stop=OutputTooLargeError(message))
     return dict(sorted(files.items())), ending
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatchway.core.capability import EnvironmentVariable
+from hatchway.core.capability import EnvironmentVariable, FileAccess, encode_path
 from hatchway.core.errors import NotAuthorizedError
-from hatchway.core.grant import Grant
+from hatchway.core.grant import Grant, GrantedDirectory
 from hatchway.policy.cover import covering
 from hatchway.policy.document import unsupported_reason
 
@@ -38,35 +39,53 @@ def decide(tool: Tool, policy: Policy, principal: Principal) -> Grant:
         if covering(entry.allow, want.capability) is None:
             message = f"{tool.name!r} requires {want.capability}, which no policy entry covers"
             raise NotAuthorizedError(message, hint=next_step(tool.owner, want.capability))
+    if lack := what_the_host_lacks(entry, policy):
+        raise NotAuthorizedError(lack.message, hint=lack.hint)
     return Grant(
         capabilities=entry.allow,
         environment=_environment(entry, policy),
         limits=entry.limits,
+        directories=_directories(entry, policy),
+        workspace=_workspace(tool, entry),
     )
 
 
 def next_step(owner: str, capability: Capability) -> str:
     """What an operator can do so that `owner` gets `capability`. For stderr and events only."""
+    if isinstance(capability, FileAccess) and capability.host_path is None:
+        # The author names the directory inside; the one outside is the operator's to choose.
+        guest = encode_path(capability.guest_path)
+        return f"hatchway grant {owner} {capability.name}=DIRECTORY:{guest}"
     return unsupported_reason(capability) or f"hatchway grant {owner} {capability}"
 
 
-def missing_variable(entry: ToolPolicy, policy: Policy) -> EnvironmentVariable | None:
-    """The first variable that `entry` inherits and the host does not have, or None."""
-    for capability in entry.allow:
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Something that is allowed, and that this host does not have."""
+
+    message: str
+    hint: str
+
+
+def what_the_host_lacks(entry: ToolPolicy, policy: Policy) -> Lack | None:
+    """The first variable or directory that `entry` allows and `policy` brought none of."""
+    for item in entry.allow:
         if (
-            isinstance(capability, EnvironmentVariable)
-            and capability.value is None
-            and capability.variable not in policy.host_environment
+            isinstance(item, EnvironmentVariable)
+            and item.value is None
+            and item.variable not in policy.host_environment
         ):
-            return capability
+            message = f"{item} is allowed to {entry.name!r}, but the host has no such variable"
+            return Lack(message, f"set {item.variable}, or: hatchway revoke {entry.name} {item}")
+        if isinstance(item, FileAccess) and item not in policy.directories:
+            message = f"{item} is allowed to {entry.name!r}, but that directory cannot be used"
+            return Lack(
+                message, f"hatchway doctor says why, or: hatchway revoke {entry.name} {item}"
+            )
     return None
 
 
 def _environment(entry: ToolPolicy, policy: Policy) -> tuple[tuple[str, str], ...]:
-    missing = missing_variable(entry, policy)
-    if missing is not None:
-        message = f"{missing} is allowed to {entry.name!r}, but the host has no such variable"
-        raise NotAuthorizedError(message, hint=f"set {missing.variable}, or revoke it")
     return tuple(
         (
             item.variable,
@@ -75,3 +94,27 @@ def _environment(entry: ToolPolicy, policy: Policy) -> tuple[tuple[str, str], ..
         for item in entry.allow
         if isinstance(item, EnvironmentVariable)
     )
+
+
+def _directories(entry: ToolPolicy, policy: Policy) -> tuple[GrantedDirectory, ...]:
+    return tuple(
+        GrantedDirectory(
+            guest_path=item.guest_path,
+            descriptor=policy.directories[item],
+            is_writable=item.access == "write",
+            quota_bytes=item.quota_bytes,
+        )
+        for item in entry.allow
+        if isinstance(item, FileAccess)
+    )
+
+
+def _workspace(tool: Tool, entry: ToolPolicy) -> str | None:
+    """The name of the call's private directory, for tools that may have one."""
+    if entry.limits.scratch_bytes:
+        return tool.manifest.workspace
+    if tool.manifest.uses_workspace:
+        message = f"{tool.name!r} works on files, and its limits give it no scratch space"
+        hint = f"hatchway add SOURCE --name {tool.owner} --limit scratch=16MiB"
+        raise NotAuthorizedError(message, hint=hint)
+    return None

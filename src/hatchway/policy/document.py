@@ -56,20 +56,20 @@ class Policy:
         tenant: The only tenant it speaks for.
         tools: By name. A tool that is not here may not be called.
         host_environment: The host's values of the variables that some entry inherits.
+        directories: The host's directories that some entry grants, opened and checked.
         file: The document it was read from.
     """
 
     tenant: str = LOCAL_TENANT
     tools: Mapping[str, ToolPolicy] = field(default_factory=dict)
     host_environment: Mapping[str, str] = field(default_factory=dict)
+    directories: Mapping[FileAccess, int] = field(default_factory=dict)
     file: str = FILE_NAME
 
 
 def unsupported_reason(capability: Capability) -> str | None:
     """Why this version cannot grant `capability`, or None when it can."""
     match capability:
-        case FileAccess():
-            return "this version of Hatchway cannot grant files yet"
         case HttpAccess() | SocketAccess():
             return "this version of Hatchway cannot grant network access yet"
         case ToolUse():
@@ -220,7 +220,4 @@ def _limits(table: Table) -> Limits:
             written = shown(table.values[key])
             raise table.error(f"{key!r} lies between {spec.spelled}, got {written}", key)
         values[spec.attribute] = value
-    if values["scratch_bytes"]:
-        message = "this version of Hatchway has no scratch space for calls yet"
-        raise table.error(message, "scratch", code="config.unsupported")
     return Limits(**values)

@@ -16,7 +16,7 @@ from hatchway.core.capability import (
     ToolUse,
 )
 from hatchway.policy.cover import covering
-from hatchway.policy.decide import missing_variable, next_step
+from hatchway.policy.decide import next_step, what_the_host_lacks
 from hatchway.policy.document import unsupported_reason
 
 if TYPE_CHECKING:
@@ -50,13 +50,9 @@ def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
             hint=f"hatchway add SOURCE --name {owner}",
         )
     found = covering(entry.allow, wanted)
-    missing = missing_variable(entry, policy)
-    if found is not None and missing is not None:
-        return Explanation(
-            is_allowed=False,
-            reason=f"{missing} is allowed to {owner!r}, but the host has no such variable",
-            hint=f"set {missing.variable}, or: hatchway revoke {owner} {missing}",
-        )
+    lack = what_the_host_lacks(entry, policy)
+    if found is not None and lack is not None:
+        return Explanation(is_allowed=False, reason=lack.message, hint=lack.hint)
     if found is not None:
         line = entry.allow_lines[entry.allow.index(found)] if entry.allow_lines else None
         place = policy.file if line is None else f"{policy.file}:{line}"

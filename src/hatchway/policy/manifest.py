@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hatchway.core.errors import ConfigError
-from hatchway.core.manifest import (
-    Annotations,
-    Argument,
-    Manifest,
-    ResultMapping,
-    ToolManifest,
-    Want,
-)
+from hatchway.core.manifest import Annotations, Manifest, ToolManifest, Want
 from hatchway.core.untrusted import printable
+from hatchway.policy import mapping
 from hatchway.policy.grammar import TOOL_NAME, parse_capability
 from hatchway.policy.reading import MAX_DOCUMENT_BYTES, Table, read_toml
 from hatchway.policy.schema import safe_schema
@@ -24,20 +18,11 @@ from hatchway.policy.tool_text import hidden_character
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hatchway.core.manifest import Abi, ContentType
+    from hatchway.core.manifest import Abi
 
 MAX_TOOLS = 200
 """Tools one artifact may describe."""
 MAX_DESCRIPTION = 4096
-
-MEDIA_TYPES: dict[str, tuple[str, ...]] = {
-    "image": ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"),
-    "audio": ("audio/wav", "audio/mpeg", "audio/ogg", "audio/flac"),
-}
-"""What a result may be declared as. The host passes on no media type it does not know."""
-
-PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}", re.ASCII)
-"""A parameter's place in an argv or stdin template."""
 
 _FUNCTION = re.compile(r"[A-Za-z0-9_.:/@#-]{1,256}", re.ASCII)
 
@@ -49,6 +34,7 @@ _TOOL_KEYS = (
     "output",
     "argv",
     "stdin",
+    "workspace",
     "files",
     "result",
     "annotations",
@@ -145,12 +131,12 @@ def _tool(table: Table, purpose: str, *, is_root: bool) -> ToolManifest:
         name = table.text("name", limit=256)
         if not name or not _FUNCTION.fullmatch(name):
             raise table.error("every one of several tools needs a name", "name")
-    if "files" in table:
-        message = "this version of Hatchway cannot map files yet"
-        raise table.error(message, "files", code="config.unsupported")
     abi = cast("Abi | None", table.choice("abi", ("json", "argv")))
     _only_with_abi(table, abi)
     schema = _schema(table, "input")
+    results = mapping.results(table, abi)
+    if "output" in table and "json" not in {result.kind for result in results}:
+        raise table.error("'output' needs result = \"json\"", "output")
     return ToolManifest(
         name=name,
         purpose=_visible(table, "purpose", 512) or purpose,
@@ -158,11 +144,11 @@ def _tool(table: Table, purpose: str, *, is_root: bool) -> ToolManifest:
         abi=abi,
         input=schema,
         output=_schema(table, "output"),
-        argv=tuple(
-            _argument(table, index, item, schema) for index, item in enumerate(table.items("argv"))
-        ),
-        stdin=_stdin(table, schema),
-        result=_result(table, abi),
+        argv=mapping.command_line(table, schema),
+        stdin=mapping.template(table, "stdin", schema),
+        workspace=mapping.workspace(table),
+        files=mapping.input_files(table, schema),
+        results=results,
         annotations=_annotations(table.table("annotations")),
         requires=_wants(table, "requires"),
         optional=_wants(table, "optional"),
@@ -171,10 +157,10 @@ def _tool(table: Table, purpose: str, *, is_root: bool) -> ToolManifest:
 
 _WITHOUT_EFFECT: dict[str | None, tuple[tuple[str, ...], str]] = {
     None: (
-        ("input", "output", "argv", "stdin", "result"),
+        ("input", "output", "argv", "stdin", "workspace", "files", "result"),
         'a command needs abi = "json" or abi = "argv"; a component needs neither',
     ),
-    "json": (("argv", "stdin", "result"), 'with abi = "json" both streams carry JSON'),
+    "json": (("argv", "stdin"), 'with abi = "json" both streams carry JSON'),
     "argv": ((), ""),
 }
 """Keys that nothing would act on, by abi, and what to do about them."""
@@ -188,8 +174,6 @@ def _only_with_abi(table: Table, abi: str | None) -> None:
             raise table.error(f"{key!r} has no effect here", key, hint=hint)
     if abi is not None and "input" not in table:
         raise table.error("a command needs an input schema", "abi", hint="[input]")
-    if abi == "argv" and "output" in table and table.values.get("result") != "json":
-        raise table.error("'output' needs result = \"json\"", "output")
 
 
 def _visible(table: Table, key: str, limit: int) -> str:
@@ -206,68 +190,6 @@ def _schema(table: Table, key: str) -> Mapping[str, Any] | None:
         return safe_schema(table.table(key).values)
     except ValueError as error:
         raise table.error(f"{key!r}: {error}", key, code="config.schema") from error
-
-
-def _argument(table: Table, index: int, item: Any, schema: Mapping[str, Any] | None) -> Argument:
-    if isinstance(item, str):
-        argument = Argument(template=item)
-    elif (
-        isinstance(item, dict)
-        and set(item) == {"value", "when"}
-        and all(isinstance(part, str) for part in item.values())
-    ):
-        argument = Argument(template=item["value"], when=item["when"])
-    else:
-        hint = 'argv = ["--width={width}", { value = "--wide", when = "wide" }]'
-        raise table.error("expected a string or { value, when }", "argv", index, hint=hint)
-    if "\0" in argument.template:
-        raise table.error("an argument cannot contain a NUL byte", "argv", index)
-    places = [
-        *PLACE.findall(argument.template),
-        *([] if argument.when is None else [argument.when]),
-    ]
-    for place in places:
-        _known(table, place, schema, "argv", index)
-    if argument.when is not None and _property(schema, argument.when).get("type") != "boolean":
-        raise table.error(f"{argument.when!r} must be a boolean parameter", "argv", index)
-    return argument
-
-
-def _property(schema: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
-    properties = (schema or {}).get("properties", {})
-    return cast("Mapping[str, Any]", properties.get(name, {}))
-
-
-def _known(table: Table, place: str, schema: Mapping[str, Any] | None, *keys: str | int) -> None:
-    if place not in (schema or {}).get("properties", {}):
-        raise table.error(f"{{{place}}} is not a parameter of the input schema", *keys)
-
-
-def _stdin(table: Table, schema: Mapping[str, Any] | None) -> str | None:
-    template = table.text("stdin", limit=4096)
-    for place in PLACE.findall(template or ""):
-        _known(table, place, schema, "stdin")
-    return template
-
-
-def _result(table: Table, abi: str | None) -> ResultMapping:
-    if abi == "json":
-        return ResultMapping(kind="json")
-    value = table.values.get("result", "text")
-    if value in ("text", "json"):
-        return ResultMapping(kind=cast("ContentType", value))
-    if not isinstance(value, dict):
-        hint = 'result = "text", "json" or { type = "image", media_type = "image/png" }'
-        raise table.error("expected a kind of result", "result", hint=hint)
-    mapping = table.table("result")
-    mapping.only("type", "media_type")
-    kind = mapping.choice("type", MEDIA_TYPES)
-    if kind is None:
-        raise mapping.error("a result table needs a type", "type")
-    media_type = mapping.choice("media_type", MEDIA_TYPES[kind])
-    if media_type is None:
-        raise mapping.error("a media result needs a media_type", "media_type")
-    return ResultMapping(kind=cast("Literal['image', 'audio']", kind), media_type=media_type)
 
 
 def _annotations(table: Table) -> Annotations:

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 from hatchway.core.errors import InvalidArgumentsError
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation, Invocation
 from hatchway.core.untrusted import printable
-from hatchway.policy.manifest import PLACE
+from hatchway.policy.mapping import PLACE
 from hatchway.runtime.json_text import MAX_DEPTH, decode
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Mapping
 
     from jsonschema.protocols import Validator
 
-    from hatchway.core.manifest import Argument
+    from hatchway.core.manifest import Argument, InputFile
     from hatchway.core.tool import Tool
 
 MAX_VALUES = 100_000
@@ -113,19 +112,22 @@ def invocation_of(tool: Tool, arguments: Mapping[str, Any]) -> Invocation:
     if tool.function is not None:
         return FunctionInvocation(function=tool.function.qualified_name, arguments=arguments)
     manifest = tool.manifest
-    program = tool.owner.encode()
+    line: tuple[bytes, ...] = ()
     if manifest.abi == "json":
-        return CommandInvocation(arguments=(program,), stdin=_utf8(_encode(arguments), "arguments"))
-    if manifest.abi is None:
+        stdin = _utf8(_encode(arguments), "arguments")
+    elif manifest.abi is None:
         line = tuple(_argument(text, "args") for text in arguments.get("args", ()))
-        stdin = _stdin_value("stdin", arguments.get("stdin"), tool.input_schema)
+        _require_short(sum(map(len, line)))
+        stdin = _whole("stdin", arguments.get("stdin"), tool.input_schema)
     else:
         line = _command_line(manifest.argv, arguments)
-        stdin = _stdin(manifest.stdin, arguments, tool.input_schema)
-    if sum(map(len, line)) > MAX_COMMAND_LINE_BYTES:
-        message = f"the command line has more than {MAX_COMMAND_LINE_BYTES} bytes"
-        raise InvalidArgumentsError(message)
-    return CommandInvocation(arguments=(program, *line), stdin=stdin)
+        stdin = _content("stdin", manifest.stdin or "", arguments, tool.input_schema)
+    return CommandInvocation(
+        arguments=(tool.owner.encode(), *line),
+        stdin=stdin,
+        files=_files(manifest.files, arguments, tool.input_schema),
+        wanted=tuple(result.file for result in manifest.results if result.file is not None),
+    )
 
 
 # Made once: `json.dumps` with options makes a new one for every call.
@@ -136,6 +138,7 @@ def _command_line(
     template: tuple[Argument, ...], arguments: Mapping[str, Any]
 ) -> tuple[bytes, ...]:
     line: list[bytes] = []
+    length = 0
     after_options = False
     for element in template:
         if element.when is not None and arguments.get(element.when) is not True:
@@ -143,9 +146,18 @@ def _command_line(
         places = PLACE.findall(element.template)
         if any(arguments.get(place) is None for place in places):
             continue  # an optional parameter that was not given
-        line += _filled(element.template, arguments, after_options=after_options)
+        words = _filled(element.template, arguments, after_options=after_options)
+        length += sum(map(len, words))
+        _require_short(length)
+        line += words
         after_options = after_options or element.template == "--"
     return tuple(line)
+
+
+def _require_short(length: int) -> None:
+    if length > MAX_COMMAND_LINE_BYTES:
+        message = f"the command line has more than {MAX_COMMAND_LINE_BYTES} bytes"
+        raise InvalidArgumentsError(message)
 
 
 def _filled(template: str, arguments: Mapping[str, Any], *, after_options: bool) -> list[bytes]:
@@ -154,7 +166,7 @@ def _filled(template: str, arguments: Mapping[str, Any], *, after_options: bool)
     if whole is not None and isinstance(arguments[whole[1]], list):
         values = [_spelled(value, whole[1]) for value in arguments[whole[1]]]
     else:
-        values = [PLACE.sub(lambda match: _spelled(arguments[match[1]], match[1]), template)]
+        values = [_joined("the command line", template, arguments, MAX_COMMAND_LINE_BYTES)]
     starts_with_value = template.startswith("{") and PLACE.match(template) is not None
     if starts_with_value and not after_options:
         for value in values:
@@ -193,22 +205,49 @@ def _utf8(text: str, place: str) -> bytes:
         raise InvalidArgumentsError(message) from None
 
 
-def _stdin(template: str | None, arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> bytes:
-    if template is None:
-        return b""
+def _joined(what: str, template: str, arguments: Mapping[str, Any], limit: int) -> str:
+    """A template with its places filled; parameters that were not given are empty."""
+    parts = PLACE.split(template)
+    for index in range(1, len(parts), 2):
+        value = arguments.get(parts[index])
+        parts[index] = "" if value is None else _spelled(value, parts[index])
+    # Before they are joined: a short template can name a long text a thousand times.
+    if sum(map(len, parts)) > limit:
+        message = f"{what} has more than {limit} bytes"
+        raise InvalidArgumentsError(message)
+    return "".join(parts)
+
+
+def _files(
+    mapped: tuple[InputFile, ...], arguments: Mapping[str, Any], schema: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """What lies in the workspace at the start; without files for which nothing was given."""
+    files: dict[str, bytes] = {}
+    length = 0
+    for file in mapped:
+        if any(arguments.get(place) is None for place in PLACE.findall(file.value)):
+            continue
+        name = printable(file.path, limit=60)
+        files[file.path] = _content(name, file.value, arguments, schema)
+        length += len(files[file.path])
+        if length > MAX_TEXT_BYTES:
+            message = f"the files of the call have more than {MAX_TEXT_BYTES} bytes"
+            raise InvalidArgumentsError(message)
+    return files
+
+
+def _content(
+    what: str, template: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]
+) -> bytes:
+    """What a template for stdin or a file stands for: text, or one parameter as it is."""
     whole = PLACE.fullmatch(template)
     if whole is not None:
-        return _stdin_value(whole[1], arguments.get(whole[1]), schema)
-
-    def fill(match: re.Match[str]) -> str:
-        value = arguments.get(match[1])
-        return "" if value is None else _spelled(value, match[1])
-
-    return _utf8(PLACE.sub(fill, template), "stdin")
+        return _whole(whole[1], arguments.get(whole[1]), schema)
+    return _utf8(_joined(what, template, arguments, MAX_TEXT_BYTES), what)
 
 
-def _stdin_value(name: str, value: Any, schema: Mapping[str, Any]) -> bytes:
-    """One parameter as the whole of stdin: text, base64-decoded bytes, or JSON."""
+def _whole(name: str, value: Any, schema: Mapping[str, Any]) -> bytes:
+    """One parameter as it is: text, base64-decoded bytes, or JSON; nothing if not given."""
     if value is None:
         return b""
     if not isinstance(value, str):

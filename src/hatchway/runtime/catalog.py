@@ -91,13 +91,19 @@ class Catalog:
         raise UnknownToolError(message, hint="hatchway list")
 
 
-def build_catalog(policy: Policy, lock: Lockfile, surface_of: Callable[[str], Surface]) -> Catalog:
+def build_catalog(
+    policy: Policy,
+    lock: Lockfile,
+    surface_of: Callable[[str], Surface],
+    failures: Mapping[str, ConfigError] | None = None,
+) -> Catalog:
     """The catalog of everything that `policy` allows and `lock` pins.
 
     Args:
         policy: With the host's values of inherited variables.
         lock: What was admitted.
         surface_of: Describes an admitted artifact by digest.
+        failures: What is wrong already with some entries, by name.
 
     A tool that cannot be offered is quarantined with a reason and changes nothing for the
     others.
@@ -106,6 +112,8 @@ def build_catalog(policy: Policy, lock: Lockfile, surface_of: Callable[[str], Su
     quarantined: list[Quarantined] = []
     for owner in sorted(policy.tools):
         try:
+            if failures and owner in failures:
+                raise failures[owner]
             tools, left_out = _tools_of_owner(owner, policy, lock, surface_of)
         except HatchwayError as error:
             quarantined.append(Quarantined(owner=owner, name=owner, error=error))

@@ -24,7 +24,7 @@ from hatchway.registry.files import write_atomically
 from hatchway.runtime.trust import TrustedProjects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from hatchway.provenance.lockfile import LockedTool
@@ -181,6 +181,14 @@ class PolicyEdit:
     def set_allowed(self, name: str, allow: list[str]) -> None:
         """Replace the capabilities of an entry."""
         self._set_allow(self._tools()[name], allow)
+
+    def set_limits(self, name: str, limits: Mapping[str, str | int]) -> None:
+        """Write limits of an entry, as they are spelled; others stay as they are."""
+        table = self._tools()[name]
+        if limits and "limits" not in table:
+            table["limits"] = tomlkit.table()
+        for key, value in limits.items():
+            table["limits"][key] = value
 
     def pin(self, name: str, tool: LockedTool) -> None:
         """Record what was admitted."""

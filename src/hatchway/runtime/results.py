@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from hatchway.core.call import Content, MediaContent, Outcome, TextContent
-from hatchway.core.errors import CallError, GuestExitedError, InvalidOutputError
+from hatchway.core.call import Content, MediaContent, Outcome, ResourceContent, TextContent
+from hatchway.core.errors import (
+    CallError,
+    GuestExitedError,
+    InvalidOutputError,
+    ScratchExceededError,
+)
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import ResultType
 from hatchway.runtime.json_text import decode, require_shallow
 from hatchway.runtime.wit_schema import is_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from jsonschema.protocols import Validator
 
     from hatchway.core.call import Execution
+    from hatchway.core.manifest import ResultMapping
     from hatchway.core.tool import Tool
 
 MAX_STDERR_BYTES = 4096
 """How much of the end of stderr a client is shown when a command fails."""
+
+MAX_FILES = 256
+"""Files that one answer may hold. A guest can make many, and each is a block of its own."""
+MAX_PATH_BYTES = 1024
+"""The longest path of such a file."""
 
 
 def outcome_of(tool: Tool, execution: Execution, output: Validator | None) -> Outcome:
@@ -61,7 +74,7 @@ def refusal(error: CallError) -> Outcome:
 
 
 def _why(execution: Execution, error: CallError) -> str:
-    if not isinstance(error, GuestExitedError):
+    if not isinstance(error, GuestExitedError | ScratchExceededError):
         return error.message
     # The program's own words about why it failed.
     said = (execution.stderr or execution.stdout)[-MAX_STDERR_BYTES:]
@@ -73,17 +86,75 @@ def _answer(
 ) -> tuple[tuple[Content, ...], Mapping[str, Any] | None]:
     if tool.function is not None:
         return _function_answer(tool, execution)
-    mapping = tool.manifest.result
-    if mapping.kind == "json":
-        structured = _object(_parsed(execution.stdout))
-        _require_promised(structured, output)
-        return (TextContent(text=_dumped(structured)),), structured
+    content: list[Content] = []
+    structured: Mapping[str, Any] | None = None
+    for mapping, path, data in _outputs(tool.manifest.results, execution):
+        if mapping.kind == "json":
+            structured = _object(_parsed(data, path))
+            _require_promised(structured, output)
+            content.append(TextContent(text=_dumped(structured)))
+        else:
+            content.append(_block(tool, mapping, path, data))
+    return tuple(content), structured
+
+
+def _outputs(
+    mappings: tuple[ResultMapping, ...], execution: Execution
+) -> Iterator[tuple[ResultMapping, str | None, bytes]]:
+    """What each mapping takes: the path, which stdout has not, and the bytes.
+
+    A file is shown once. One that is named for itself is no part of a pattern, and what one
+    pattern took is no part of the next.
+    """
+    if len(execution.files) > MAX_FILES:
+        message = f"the tool wrote more than {MAX_FILES} files for its answer"
+        raise InvalidOutputError(message)
+    shown = {mapping.file for mapping in mappings if not mapping.is_pattern}
+    for mapping in mappings:
+        if mapping.file is None:
+            yield mapping, None, execution.stdout
+            continue
+        paths = _named(mapping, execution.files, shown)
+        shown.update(paths)
+        for path in paths:
+            yield mapping, path, execution.files[path]
+
+
+def _named(mapping: ResultMapping, files: Mapping[str, bytes], shown: set[str | None]) -> list[str]:
+    """The paths of the files that a mapping stands for."""
+    assert mapping.file is not None
+    if mapping.is_pattern:
+        return [path for path in files if path not in shown and _matches(path, mapping.file)]
+    if mapping.file not in files:
+        message = f"the tool did not write {printable(mapping.file, limit=120)}"
+        raise InvalidOutputError(message)
+    return [mapping.file]
+
+
+def _matches(path: str, pattern: str) -> bool:
+    names, parts = path.split("/"), pattern.split("/")
+    return len(names) == len(parts) and all(map(fnmatchcase, names, parts))
+
+
+def _block(tool: Tool, mapping: ResultMapping, path: str | None, data: bytes) -> Content:
     if mapping.kind == "text":
-        return (TextContent(text=execution.stdout.decode("utf-8", "replace")),), None
-    media = MediaContent(
-        kind=mapping.kind, data=execution.stdout, media_type=mapping.media_type or ""
-    )
-    return (media,), None
+        return TextContent(text=data.decode("utf-8", "replace"))
+    media_type = mapping.media_type or ""
+    if mapping.kind == "resource":
+        return ResourceContent(uri=_uri(tool.name, path), media_type=media_type, data=data)
+    assert mapping.kind != "json"
+    return MediaContent(kind=mapping.kind, data=data, media_type=media_type)
+
+
+def _uri(tool: str, path: str | None) -> str:
+    """A name for what a tool gave back: nobody answers to it, and it tells nothing of the host."""
+    if path is None:
+        return f"hatchway:///{quote(tool)}"
+    name = path.encode("utf-8", "surrogatepass")
+    if len(name) > MAX_PATH_BYTES:
+        message = f"the tool wrote a file whose path has more than {MAX_PATH_BYTES} bytes"
+        raise InvalidOutputError(message)
+    return f"hatchway:///{quote(tool)}/{quote(name)}"
 
 
 def _function_answer(
@@ -110,15 +181,16 @@ def _text(value: Any) -> str:
 _dumped = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
-def _parsed(stdout: bytes) -> Any:
+def _parsed(data: bytes, path: str | None) -> Any:
     try:
-        text = stdout.decode()
+        text = data.decode()
         answer = decode(text)
         if "\\u" in text:
             _dumped(answer).encode()  # an escape may stand for half a character
         require_shallow(answer)
     except (ValueError, RecursionError) as error:
-        message = f"the tool did not answer with JSON: {printable(str(error), limit=120)}"
+        where = "" if path is None else f" in {printable(path, limit=120)}"
+        message = f"the tool did not answer with JSON{where}: {printable(str(error), limit=120)}"
         raise InvalidOutputError(message) from error
     return answer
 

@@ -86,6 +86,14 @@ def directories(environment: Mapping[str, str] | None = None) -> Directories:
     )
 
 
+def home_directory() -> Path | None:
+    """The user's own directory, or None where there is none."""
+    try:
+        return _home(os.environ)
+    except ConfigError:
+        return None
+
+
 def _home(environment: Mapping[str, str]) -> Path:
     home = environment.get("HOME", "")
     if home.startswith("/"):

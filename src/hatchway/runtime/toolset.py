@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hatchway.core.errors import AdmissionError
-from hatchway.core.manifest import Annotations, ResultMapping, ToolManifest
+from hatchway.core.manifest import Annotations, ToolManifest
 from hatchway.core.tool import Tool
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import unsupported_in
@@ -130,7 +130,6 @@ def _commands(owner: str, digest: str, manifest: Manifest | None) -> Iterator[To
             name=None,
             description=f"Runs the program {owner}. {_GENERATED}",
             input=RAW_COMMAND_INPUT,
-            result=ResultMapping(kind="text"),
         )
         yield _command(owner, owner, digest, raw)
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import anyio
 from mcp import Client, MCPError, StdioServerParameters, stdio_client, types
 
-from hatchway.core.call import Content, MediaContent, TextContent
+from hatchway.core.call import Content, MediaContent, ResourceContent, TextContent
 from hatchway.core.errors import CallError, ConfigError
 from hatchway.core.untrusted import printable
 
@@ -145,14 +144,30 @@ def _content(block: types.ContentBlock) -> Content | None:
             return _media("image", block)
         case types.AudioContent():
             return _media("audio", block)
+        case types.EmbeddedResource():
+            return _resource(block.resource)
         case _:
             return None
 
 
 def _media(kind: Any, block: types.ImageContent | types.AudioContent) -> MediaContent:
+    return MediaContent(kind=kind, data=_bytes(block.data), media_type=block.mime_type)
+
+
+def _resource(
+    contents: types.TextResourceContents | types.BlobResourceContents,
+) -> ResourceContent:
+    if isinstance(contents, types.TextResourceContents):
+        data = contents.text.encode()
+    else:
+        data = _bytes(contents.blob)
+    media_type = contents.mime_type or "application/octet-stream"
+    return ResourceContent(uri=contents.uri, media_type=media_type, data=data)
+
+
+def _bytes(encoded: str) -> bytes:
     try:
-        data = base64.b64decode(block.data, validate=True)
-    except binascii.Error as error:
-        message = "the server sent an image or a sound that is not base64"
+        return base64.b64decode(encoded, validate=True)
+    except ValueError as error:  # `binascii.Error` is one; so is text that is not ASCII
+        message = "the server sent an image, a sound or a file that is not base64"
         raise CallError(message) from error
-    return MediaContent(kind=kind, data=data, media_type=block.mime_type)

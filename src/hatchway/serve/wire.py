@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mcp import types
 
-from hatchway.core.call import Content, MediaContent, TextContent
+from hatchway.core.call import Content, ResourceContent, TextContent
 from hatchway.runtime.effects import annotations_of
 
 if TYPE_CHECKING:
@@ -51,8 +51,23 @@ def wire_result(outcome: Outcome) -> types.CallToolResult:
 def _block(block: Content) -> types.ContentBlock:
     if isinstance(block, TextContent):
         return types.TextContent(type="text", text=block.text)
-    data = base64.b64encode(block.data).decode("ascii")
+    if isinstance(block, ResourceContent):
+        return types.EmbeddedResource(type="resource", resource=_resource(block))
+    data = _base64(block.data)
     if block.kind == "image":
         return types.ImageContent(type="image", data=data, mime_type=block.media_type)
-    assert isinstance(block, MediaContent)
     return types.AudioContent(type="audio", data=data, mime_type=block.media_type)
+
+
+def _resource(
+    block: ResourceContent,
+) -> types.TextResourceContents | types.BlobResourceContents:
+    uri, media_type, text = block.uri, block.media_type, block.text
+    if text is not None:
+        return types.TextResourceContents(uri=uri, mime_type=media_type, text=text)
+    blob = _base64(block.data)
+    return types.BlobResourceContents(uri=uri, mime_type=media_type, blob=blob)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

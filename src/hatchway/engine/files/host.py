@@ -16,7 +16,8 @@ import os
 import platform
 import stat
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from hatchway.engine.files.nodes import (
     NOW,
@@ -28,14 +29,15 @@ from hatchway.engine.files.nodes import (
     Kind,
     Status,
     Wish,
+    require_offset,
     require_path,
     require_target,
     split_last,
 )
-from hatchway.engine.files.quota import BYTES_PER_NAME, Quota
+from hatchway.engine.files.quota import BYTES_PER_NAME, Inode, Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -47,6 +49,7 @@ _RACES = 128
 _PATH_ONLY = getattr(os, "O_PATH", 0)
 _COMMON = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 _CHUNK = 1 << 20
+_LONG_PATH = 3000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -64,6 +67,10 @@ _FAULTS = {
 }
 _MAX_ENTRIES = 1 << 16
 """Names in one directory that a guest may list."""
+_MAX_LINKS_FOLLOWED = 40
+"""As in Linux (MAXSYMLINKS)."""
+_GONE = {Errno.NOENT, Errno.NOTDIR, Errno.LOOP, Errno.ACCES}
+"""Why a directory that was just listed cannot be entered, and holds nothing that counts."""
 
 _KINDS = {
     stat.S_IFREG: Kind.REGULAR_FILE,
@@ -93,15 +100,59 @@ def is_available() -> bool:
 
 
 def used_bytes(directory: int) -> int:
-    """What everything below a directory holds, counted as a quota counts it."""
+    """What everything below a directory holds, counted as a quota counts it.
+
+    Raises:
+        FileFault: It cannot be told.
+    """
+    used, seen = 0, set[Inode]()
+    # A guest makes trees deeper than any stack and any path: where a path gets long, another
+    # descriptor is held to start from.
+    held = [(_attempt(lambda: os.dup(directory)), [b"."])]
+    try:
+        while held:
+            start, paths = held[-1]
+            if not paths:
+                os.close(held.pop()[0])
+                continue
+            path = paths.pop()
+            try:
+                descriptor = _beneath(start, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except FileFault as fault:
+                if fault.errno not in _GONE:
+                    raise
+                continue
+            if len(path) > _LONG_PATH:
+                held.append((descriptor, [b"."]))
+                continue
+            used += _used_in(descriptor, path, paths, seen)
+    except OSError as error:
+        raise _fault(error) from None
+    finally:
+        for start, _ in held:
+            os.close(start)
+    return used
+
+
+def _used_in(descriptor: int, path: bytes, paths: list[bytes], seen: set[Inode]) -> int:
+    """What the names in one directory hold; the directories in it are added to `paths`."""
     used = 0
-    for _, folders, files, descriptor in os.fwalk(".", dir_fd=directory, follow_symlinks=False):
-        for name in (*folders, *files):
-            used += BYTES_PER_NAME + len(os.fsencode(name))
-        for name in files:
-            with contextlib.suppress(OSError):  # gone meanwhile
-                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                used += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    try:
+        with os.scandir(descriptor) as found:
+            for item in found:
+                name = os.fsencode(item.name)
+                used += BYTES_PER_NAME + len(name)
+                if item.is_dir(follow_symlinks=False):
+                    paths.append(path + b"/" + name)
+                    continue
+                with contextlib.suppress(OSError):  # gone meanwhile
+                    status = item.stat(follow_symlinks=False)
+                    inode = (status.st_dev, status.st_ino)
+                    used += 0 if inode in seen else status.st_size
+                    if status.st_nlink > 1:
+                        seen.add(inode)
+    finally:
+        os.close(descriptor)
     return used
 
 
@@ -166,13 +217,25 @@ class HostFile(File):
         self._descriptor = descriptor
         self._quota = quota
         self._may_change = may_change
-        self._inode = os.fstat(descriptor).st_ino
-        quota.opened(self._inode)
+        self._wish = wish
+        with quota.lock:
+            found = os.fstat(descriptor)
+            self._inode = found.st_dev, found.st_ino
+            quota.opened(self._inode, found.st_size, found.st_nlink)
+
+    def again(self) -> HostFile:
+        """The same open file once more."""
+        copy = _attempt(lambda: os.dup(self._descriptor))
+        return HostFile(copy, self._quota, self._wish, may_change=self._may_change)
 
     def close(self) -> None:
         """Give it back."""
-        self._quota.closed(self._inode, os.fstat(self._descriptor).st_size)
-        os.close(self._descriptor)
+        # Its number belongs to another file afterwards.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with self._quota.lock:
+                self._quota.closed(self._inode, os.fstat(descriptor).st_size)
+                os.close(descriptor)
 
     def status(self) -> Status:
         """What is known of it."""
@@ -190,28 +253,32 @@ class HostFile(File):
 
     def read(self, at: int, count: int) -> bytes:
         """Up to `count` bytes from offset `at`."""
+        require_offset(at + count)
         return _attempt(lambda: os.pread(self._descriptor, min(count, _CHUNK), at))
 
     def write(self, at: int, data: bytes) -> int:
         """Put `data` at offset `at`, as much of it as the quota leaves room for."""
+        require_offset(at + len(data))
+        if not data:
+            return 0
         with self._quota.lock:
             size = self.size()
             gap = max(0, at - size)
             fresh = max(0, at + len(data) - size) - gap
-            self._quota.take(gap)
-            taken = 0
+            # At least one byte must fit behind a gap, or the gap is not made either.
+            taken = self._quota.take_up_to(gap + fresh, at_least=gap + 1) if fresh else 0
+            fits = data[: len(data) - gap - fresh + taken]
             try:
-                taken = self._quota.take_up_to(fresh) if fresh else 0
-                fits = data[: len(data) - fresh + taken]
                 written = _attempt(lambda: os.pwrite(self._descriptor, fits, at))
             except FileFault:
-                self._quota.take(-gap - taken)
+                self._quota.take(-taken)
                 raise
             self._quota.take(-min(taken, len(fits) - written))
             return written
 
     def set_size(self, size: int) -> None:
         """Cut it off, or fill it with zeroes."""
+        require_offset(size)
         with self._quota.lock:
             grown = size - self.size()
             self._quota.take(grown)
@@ -231,12 +298,9 @@ def _set_times(descriptor: int, accessed_ns: int | None, modified_ns: int | None
     _attempt(lambda: os.utime(_again(descriptor), ns=times))
 
 
-def _set_link_times(
-    parent: int, name: bytes, accessed_ns: int | None, modified_ns: int | None
-) -> None:
-    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    times = _chosen(found, accessed_ns, modified_ns)
-    os.utime(name, ns=times, dir_fd=parent, follow_symlinks=False)
+def _set_link_times(place: _Place, accessed_ns: int | None, modified_ns: int | None) -> None:
+    times = _chosen(place.status(), accessed_ns, modified_ns)
+    os.utime(place.name, ns=times, dir_fd=place.parent, follow_symlinks=False)
 
 
 def _chosen(
@@ -249,6 +313,31 @@ def _chosen(
     )
 
 
+class _Place(NamedTuple):
+    """A name in a directory that is held, whatever the way to it stands for now."""
+
+    parent: int
+    name: bytes
+    slash: bytes
+
+    @property
+    def spelled(self) -> bytes:
+        """The name with the slash it was given, which says that it is a directory."""
+        return self.name + self.slash
+
+    def status(self) -> os.stat_result:
+        """What the name stands for; never what is behind a link."""
+        return os.stat(self.name, dir_fd=self.parent, follow_symlinks=False)
+
+    def is_taken(self) -> bool:
+        """Whether there is anything of that name."""
+        try:
+            self.status()
+        except FileNotFoundError:
+            return False
+        return True
+
+
 class HostDirectory(Directory):
     """An open directory of the host, or one below it.
 
@@ -257,8 +346,7 @@ class HostDirectory(Directory):
         guest_path: Its name inside.
         is_writable: Whether anything below may be changed.
         quota: How much may be added.
-        below: The way to it from the directory that was granted.
-        owned: Whether `close` closes it.
+        top: The descriptor of the directory that was granted; its own by default.
     """
 
     def __init__(
@@ -268,15 +356,13 @@ class HostDirectory(Directory):
         *,
         is_writable: bool,
         quota: Quota | None = None,
-        below: bytes = b"",
-        owned: bool = False,
+        top: int | None = None,
     ) -> None:
         super().__init__(guest_path)
         self._descriptor = descriptor
         self._is_writable = is_writable
         self._quota = quota or Quota(None)
-        self._below = below
-        self._owned = owned
+        self._top = descriptor if top is None else top
 
     @property
     def is_writable(self) -> bool:
@@ -284,9 +370,10 @@ class HostDirectory(Directory):
         return self._is_writable
 
     def close(self) -> None:
-        """Give it back."""
-        if self._owned:
-            os.close(self._descriptor)
+        """Give it back, unless it was given by whoever grants it."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor not in (-1, self._top):
+            os.close(descriptor)
 
     def status(self) -> Status:
         """What is known of it."""
@@ -313,8 +400,8 @@ class HostDirectory(Directory):
     def _pinned(self, path: bytes, wish: Wish) -> tuple[int, bool]:
         """What is at `path`, held without being opened, and whether it was made just now."""
         nofollow = 0 if wish.follow and not wish.exclusive else os.O_NOFOLLOW
-        for _ in range(2):
-            if not (wish.create and wish.exclusive):
+        for _ in range(_MAX_LINKS_FOLLOWED):
+            if not (wish.create and (wish.exclusive or path.endswith(b"/"))):
                 try:
                     return _beneath(self._descriptor, path, _PATH_ONLY | nofollow), False
                 except FileFault as fault:
@@ -325,19 +412,24 @@ class HostDirectory(Directory):
             except FileFault as fault:
                 if fault.errno != Errno.EXIST or wish.exclusive:
                     raise
-        raise FileFault(Errno.NOENT)
+            if path.endswith(b"/"):
+                raise FileFault(Errno.ISDIR)
+            path = self._behind(path)
+        raise FileFault(Errno.LOOP)
+
+    def _behind(self, path: bytes) -> bytes:
+        """What a link that leads to nothing yet stands for; `path` if it is none any more."""
+        try:
+            target = self.read_link(path)
+        except FileFault:
+            return path
+        parent, slash, _ = path.rpartition(b"/")
+        return target if target.startswith(b"/") else parent + slash + target
 
     def _made(self, path: bytes) -> int:
-        if path.endswith(b"/"):
-            raise FileFault(Errno.ISDIR)
-        cost = BYTES_PER_NAME + len(path.rpartition(b"/")[2])
-        self._quota.take(cost)
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | _COMMON
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | _COMMON
+        with self._paid(BYTES_PER_NAME + len(path.rpartition(b"/")[2])):
             return _beneath(self._descriptor, path, flags, 0o666)
-        except FileFault:
-            self._quota.take(-cost)
-            raise
 
     def _opened(self, pinned: int, path: bytes, wish: Wish, *, is_new: bool) -> File | Directory:
         mode = _attempt(lambda: os.fstat(pinned)).st_mode
@@ -350,8 +442,12 @@ class HostDirectory(Directory):
         if not stat.S_ISREG(mode):
             # A pipe would block, a device or a socket is a way out.
             raise FileFault(Errno.NOTCAPABLE)
-        opened = os.dup(pinned) if is_new else _reopened(pinned, wish)
-        file = HostFile(opened, self._quota, wish, may_change=self._is_writable)
+        opened = _attempt(lambda: os.dup(pinned)) if is_new else _reopened(pinned, wish)
+        try:
+            file = HostFile(opened, self._quota, wish, may_change=self._is_writable)
+        except FileFault:
+            os.close(opened)
+            raise
         if wish.truncate and not is_new:
             try:
                 file.set_size(0)
@@ -369,8 +465,7 @@ class HostDirectory(Directory):
             self.guest_path + b"/" + path,
             is_writable=self._is_writable,
             quota=self._quota,
-            below=self._below + path + b"/",
-            owned=True,
+            top=self._top,
         )
 
     def entries(self) -> list[Entry]:
@@ -404,69 +499,96 @@ class HostDirectory(Directory):
                 return
         finally:
             os.close(pinned)
-        self._in_parent(
-            path, lambda parent, name: _set_link_times(parent, name, accessed_ns, modified_ns)
-        )
+        self._in_parent(path, lambda place: _set_link_times(place, accessed_ns, modified_ns))
 
     def read_link(self, path: bytes) -> bytes:
         """Where the link at `path` leads."""
-        return self._in_parent(path, lambda parent, name: os.readlink(name, dir_fd=parent))
+        require_path(path)
+        pinned = _beneath(self._descriptor, path, _PATH_ONLY | os.O_NOFOLLOW)
+        try:
+            if not stat.S_ISLNK(os.fstat(pinned).st_mode):
+                raise FileFault(Errno.INVAL)
+            return _attempt(lambda: os.readlink(b"", dir_fd=pinned))
+        finally:
+            os.close(pinned)
 
     def make_directory(self, path: bytes) -> None:
         """Make a directory."""
-        self._adding(path, lambda parent, name: os.mkdir(name, dir_fd=parent))
+        self._adding(path, lambda place: os.mkdir(place.name, mode=0o777, dir_fd=place.parent))
 
     def make_link(self, path: bytes, target: bytes) -> None:
         """Make a symbolic link that does not lead out."""
         self._require_writable()
-        require_target(target, self._below + path)
-        if path.endswith(b"/"):
-            raise FileFault(Errno.NOENT)
-        self._adding(path, lambda parent, name: os.symlink(target, name, dir_fd=parent))
+        require_path(target)
+
+        def make(place: _Place) -> None:
+            require_target(target, self._depth(place.parent))
+            os.symlink(target, place.spelled, dir_fd=place.parent)
+
+        self._adding(path, make, content_bytes=len(target))
 
     def unlink(self, path: bytes) -> None:
         """Remove a name that is not a directory."""
         self._require_writable()
         self._in_parent(path, self._unlinked)
 
-    def _unlinked(self, parent: int, name: bytes) -> None:
+    def _unlinked(self, place: _Place) -> None:
         with self._quota.lock:
-            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            os.unlink(name, dir_fd=parent)
-            self._quota.take(-BYTES_PER_NAME - len(name))
-            if found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
-                self._quota.unlinked(found.st_ino, found.st_size)
+            found = place.status()
+            os.unlink(place.spelled, dir_fd=place.parent)
+            self._forget(place.name, found)
+
+    def _forget(self, name: bytes, found: os.stat_result) -> None:
+        """A name is gone that stood for what was `found`; with the last one its bytes go."""
+        self._quota.take(-BYTES_PER_NAME - len(name))
+        if found.st_nlink == 1 and not stat.S_ISDIR(found.st_mode):
+            self._quota.unlinked((found.st_dev, found.st_ino), found.st_size)
 
     def remove_directory(self, path: bytes) -> None:
         """Remove an empty directory."""
         self._require_writable()
 
-        def remove(parent: int, name: bytes) -> None:
-            os.rmdir(name, dir_fd=parent)
-            self._quota.take(-BYTES_PER_NAME - len(name))
+        def remove(place: _Place) -> None:
+            with self._quota.lock:
+                os.rmdir(place.name, dir_fd=place.parent)
+                self._quota.take(-BYTES_PER_NAME - len(place.name))
 
-        self._in_parent(path, remove, slash=True)
+        self._in_parent(path, remove)
 
     def rename(self, path: bytes, target: Directory, new_path: bytes) -> None:
         """Move a name, replacing what is there."""
-        self._both(path, target, new_path, _renamed)
+        self._both(path, target, new_path, self._renamed)
+
+    def _renamed(self, old: _Place, new: _Place) -> None:
+        longer = len(new.name) - len(old.name)
+        with self._paid(longer):
+            moved = old.status()
+            self._require_fitting(old, moved, new)
+            replaced = new.status() if new.is_taken() else None
+            os.rename(old.spelled, new.spelled, src_dir_fd=old.parent, dst_dir_fd=new.parent)
+            if replaced is not None and os.path.samestat(moved, replaced):
+                self._quota.take(-longer)  # nothing happens to two names of one file
+            elif replaced is not None:
+                self._forget(new.name, replaced)
 
     def link(self, path: bytes, target: Directory, new_path: bytes) -> None:
         """Give a file a second name."""
-        if new_path.endswith(b"/"):
-            raise FileFault(Errno.NOENT)
+        self._both(path, target, new_path, self._linked)
 
-        def make(parent: int, name: bytes, new_parent: int, new_name: bytes, _slash: bool) -> None:
-            self._quota.take(BYTES_PER_NAME + len(new_name))
-            try:
-                os.link(
-                    name, new_name, src_dir_fd=parent, dst_dir_fd=new_parent, follow_symlinks=False
-                )
-            except OSError:
-                self._quota.take(-BYTES_PER_NAME - len(new_name))
-                raise
-
-        self._both(path, target, new_path, make)
+    def _linked(self, old: _Place, new: _Place) -> None:
+        with self._paid(BYTES_PER_NAME + len(new.name)):
+            found = old.status()
+            if old.slash and not stat.S_ISDIR(found.st_mode):
+                raise FileFault(Errno.NOTDIR)
+            self._require_fitting(old, found, new)
+            # Without the slash, through which the kernel would follow a link to anywhere.
+            os.link(
+                old.name,
+                new.spelled,
+                src_dir_fd=old.parent,
+                dst_dir_fd=new.parent,
+                follow_symlinks=False,
+            )
 
     # Names in a parent
 
@@ -474,40 +596,60 @@ class HostDirectory(Directory):
         if not self._is_writable:
             raise FileFault(Errno.NOTCAPABLE)
 
-    def _in_parent(
-        self, path: bytes, operation: Callable[[int, bytes], T], *, slash: bool = False
-    ) -> T:
-        """`operation` on the directory that the last name of `path` is in, and that name."""
+    def _require_fitting(self, old: _Place, found: os.stat_result, new: _Place) -> None:
+        """Refuse to bring a link to where it leads out."""
+        if stat.S_ISLNK(found.st_mode):
+            target = os.readlink(old.name, dir_fd=old.parent)
+            require_target(target, self._depth(new.parent))
+
+    def _depth(self, directory: int) -> int:
+        """How far below what was granted a directory is, whatever links led there."""
+        top, found = (f"{Path(_again(item)).readlink()}/" for item in (self._top, directory))
+        return found.count("/") - top.count("/") if found.startswith(top) else -1
+
+    @contextlib.contextmanager
+    def _paid(self, count: int) -> Iterator[None]:
+        """Take `count` bytes, and give them back if it fails what they are for.
+
+        Nobody else makes, moves or removes a name meanwhile: what is counted is what happens.
+        """
+        with self._quota.lock:
+            self._quota.take(count)
+            try:
+                yield
+            except (OSError, FileFault):
+                self._quota.take(-count)
+                raise
+
+    def _in_parent(self, path: bytes, operation: Callable[[_Place], T]) -> T:
+        """`operation` on the last name of `path`, in the directory that it is in."""
         require_path(path)
         parent_path, name, is_directory = split_last(path)
         parent = _beneath(self._descriptor, parent_path, _PATH_ONLY | os.O_DIRECTORY)
         try:
-            if is_directory and not slash:
-                _require_directory(parent, name)
-            return _attempt(lambda: operation(parent, name))
+            place = _Place(parent, name, b"/" if is_directory else b"")
+            return _attempt(lambda: operation(place))
         finally:
             os.close(parent)
 
-    def _adding(self, path: bytes, operation: Callable[[int, bytes], None]) -> None:
+    def _adding(
+        self, path: bytes, operation: Callable[[_Place], None], *, content_bytes: int = 0
+    ) -> None:
         """`operation` makes a name, which is paid for first."""
         self._require_writable()
 
-        def add(parent: int, name: bytes) -> None:
-            self._quota.take(BYTES_PER_NAME + len(name))
-            try:
-                operation(parent, name)
-            except OSError:
-                self._quota.take(-BYTES_PER_NAME - len(name))
-                raise
+        def add(place: _Place) -> None:
+            with self._paid(BYTES_PER_NAME + len(place.name) + content_bytes):
+                operation(place)
 
-        self._in_parent(path, add, slash=True)
+        self._in_parent(path, add)
 
     def _both(
         self,
         path: bytes,
         target: Directory,
         new_path: bytes,
-        operation: Callable[[int, bytes, int, bytes, bool], None],
+        operation: Callable[[_Place, _Place], None],
     ) -> None:
         self._require_writable()
         if not isinstance(target, HostDirectory):
@@ -515,27 +657,8 @@ class HostDirectory(Directory):
         target._require_writable()  # noqa: SLF001 - our own kind
         if target._quota is not self._quota:  # noqa: SLF001 - our own kind
             raise FileFault(Errno.XDEV)
-        require_path(new_path)
-        new_parent_path, new_name, new_slash = split_last(new_path)
-        slash = path.endswith(b"/") or new_slash
-        new_parent = _beneath(
-            target._descriptor,  # noqa: SLF001 - our own kind
-            new_parent_path,
-            _PATH_ONLY | os.O_DIRECTORY,
-        )
-        try:
-            self._in_parent(
-                path,
-                lambda parent, name: operation(parent, name, new_parent, new_name, slash),
-            )
-        finally:
-            os.close(new_parent)
-
-
-def _renamed(parent: int, name: bytes, new_parent: int, new_name: bytes, slash: bool) -> None:
-    if slash:
-        _require_directory(parent, name)
-    os.rename(name, new_name, src_dir_fd=parent, dst_dir_fd=new_parent)
+        other = target._in_parent  # noqa: SLF001 - our own kind
+        self._in_parent(path, lambda old: other(new_path, lambda new: operation(old, new)))
 
 
 def _reopened(pinned: int, wish: Wish) -> int:
@@ -556,12 +679,6 @@ def _listed(descriptor: int) -> list[Entry]:
             if len(entries) > _MAX_ENTRIES:
                 raise FileFault(Errno.OVERFLOW)
     return entries
-
-
-def _require_directory(parent: int, name: bytes) -> None:
-    found = _attempt(lambda: os.stat(name, dir_fd=parent, follow_symlinks=False))
-    if not stat.S_ISDIR(found.st_mode):
-        raise FileFault(Errno.NOTDIR)
 
 
 def _kind_of(item: os.DirEntry[str]) -> Kind:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import IntEnum
+from itertools import takewhile
 from typing import NamedTuple
 
 MAX_PATH_BYTES = 4096
 MAX_NAME_BYTES = 255
+MAX_OFFSET = (1 << 63) - 1
 
 NOW = -1
 """Instead of a time: the time it is when the operation happens."""
@@ -186,6 +188,10 @@ class File(Node):
     def size(self) -> int:
         """Its size in bytes."""
 
+    @abstractmethod
+    def again(self) -> File:
+        """The same open file once more, to be closed for itself."""
+
     def sync(self) -> None:
         """Wait until it is on its disk."""
         return
@@ -195,13 +201,14 @@ class Directory(Node):
     """An open directory.
 
     Attributes:
-        guest_path: Its name as events tell it.
+        guest_path: Its name as events tell it, which is cut off where no path is longer:
+            a guest may go down from handle to handle for ever.
     """
 
     is_directory = True
 
     def __init__(self, guest_path: bytes) -> None:
-        self.guest_path = guest_path
+        self.guest_path = guest_path[:MAX_PATH_BYTES]
 
     @property
     @abstractmethod
@@ -280,20 +287,30 @@ def require_path(path: bytes) -> None:
         raise FileFault(Errno.NOTCAPABLE)
 
 
-def require_target(target: bytes, link_path: bytes) -> None:
-    """Refuse a link that leads out of the directory it is made in, as far as words tell.
+def require_offset(end: int) -> None:
+    """Refuse what reaches beyond the last offset a file can have.
 
-    It would be followed by nobody here, but by programs outside that know no sandbox.
+    Raises:
+        FileFault: `INVAL`.
+    """
+    if end > MAX_OFFSET:
+        raise FileFault(Errno.INVAL)
+
+
+def require_target(target: bytes, depth: int) -> None:
+    """Refuse a link that leads out of what was granted, `depth` directories above it.
+
+    It would be followed by nobody here, but by programs outside that know no sandbox. Dots
+    behind a name are refused too: the name may be a link, and they lead up from its end.
 
     Raises:
         FileFault: `NOTCAPABLE`, or what `require_path` finds.
     """
     require_path(target)
-    depth = 0
-    for part in (*link_path.split(b"/")[:-1], *target.split(b"/")):
-        depth += (part not in (b"", b".")) - 2 * (part == b"..")
-        if depth < 0:
-            raise FileFault(Errno.NOTCAPABLE)
+    parts = [part for part in target.split(b"/") if part not in (b"", b".")]
+    climbs = len(list(takewhile(lambda part: part == b"..", parts)))
+    if climbs > depth or b".." in parts[climbs:]:
+        raise FileFault(Errno.NOTCAPABLE)
 
 
 def split_last(path: bytes) -> tuple[bytes, bytes, bool]:

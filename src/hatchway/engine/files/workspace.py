@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
 
 from hatchway.engine.files.nodes import (
+    MAX_NAME_BYTES,
     NOW,
     Directory,
     Entry,
@@ -22,15 +23,17 @@ from hatchway.engine.files.nodes import (
     Kind,
     Status,
     Wish,
+    require_offset,
     require_path,
     split_last,
 )
 from hatchway.engine.files.quota import BYTES_PER_NAME, Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-_MAX_LINKS_FOLLOWED = 32
+_MAX_LINKS_FOLLOWED = 40
+"""As in Linux (MAXSYMLINKS)."""
 
 
 class _Inode:
@@ -60,6 +63,7 @@ class _Inode:
             self.accessed_ns = now_ns if accessed_ns == NOW else accessed_ns
         if modified_ns is not None:
             self.modified_ns = now_ns if modified_ns == NOW else modified_ns
+        self.changed_ns = now_ns
 
 
 class _Content(_Inode):
@@ -143,8 +147,14 @@ class Workspace:
         finally:
             file.close()
 
-    def matching(self, pattern: str) -> list[tuple[str, bytes]]:
-        """The files whose path below the workspace matches, in order; links are not followed."""
+    def matching(self, pattern: str, *, most: int) -> Iterator[tuple[str, bytes]]:
+        """The files whose path below the workspace matches, in order; links are not followed.
+
+        Each is copied when it is asked for: a file can have many names.
+
+        Raises:
+            FileFault: `OVERFLOW`, there are more than `most`.
+        """
         found: list[tuple[str, _AnyInode]] = [("", self._root)]
         for part in pattern.split("/"):
             found = [
@@ -154,9 +164,11 @@ class Workspace:
                 for name, inode in sorted(folder.names.items())
                 if fnmatchcase(name.decode(), part)
             ]
-        return [
-            (path[1:], bytes(inode.data)) for path, inode in found if isinstance(inode, _Content)
-        ]
+            if len(found) > most:
+                raise FileFault(Errno.OVERFLOW)
+        for path, inode in found:
+            if isinstance(inode, _Content):
+                yield path[1:], bytes(inode.data)
 
     def new_content(self) -> _Content:
         """A file without a name yet."""
@@ -181,6 +193,19 @@ class Workspace:
         self.quota.take(BYTES_PER_NAME + len(name))
         folder.names[name] = inode
         folder.modified_ns = folder.changed_ns = self.now_ns()
+
+    def move_name(self, folder: _Folder, name: bytes, to: _Folder, new_name: bytes) -> None:
+        """Take a name elsewhere, where there is none like it; only a longer one costs more.
+
+        Raises:
+            FileFault: `DQUOT`, or `NOENT` in a directory that was removed.
+        """
+        if to.is_removed:
+            raise FileFault(Errno.NOENT)
+        self.quota.take(len(new_name) - len(name))
+        to.names[new_name] = folder.names.pop(name)
+        for changed in (folder, to):
+            changed.modified_ns = changed.changed_ns = self.now_ns()
 
     def drop_name(self, folder: _Folder, name: bytes) -> None:
         """Take a name away, and with the last one what it stood for."""
@@ -211,7 +236,13 @@ class WorkspaceFile(File):
         super().__init__(reads=wish.reads, writes=wish.writes)
         self._space = space
         self._content = content
+        self._wish = wish
+        self._is_open = True
         content.handles += 1
+
+    def again(self) -> WorkspaceFile:
+        """The same open file once more."""
+        return WorkspaceFile(self._space, self._content, self._wish)
 
     def status(self) -> Status:
         """What is known of it."""
@@ -223,8 +254,10 @@ class WorkspaceFile(File):
 
     def close(self) -> None:
         """Give it back."""
-        self._content.handles -= 1
-        self._space.forget(self._content)
+        if self._is_open:
+            self._is_open = False
+            self._content.handles -= 1
+            self._space.forget(self._content)
 
     def size(self) -> int:
         """Its size in bytes."""
@@ -232,24 +265,28 @@ class WorkspaceFile(File):
 
     def read(self, at: int, count: int) -> bytes:
         """Up to `count` bytes from offset `at`."""
+        require_offset(at + count)
         return bytes(self._content.data[at : at + count])
 
     def write(self, at: int, data: bytes) -> int:
         """Put `data` at offset `at`, as much of it as the quota leaves room for."""
+        require_offset(at + len(data))
+        if not data:
+            return 0
         present = self._content.data
         gap = max(0, at - len(present))
         fresh = max(0, at + len(data) - len(present)) - gap
-        if gap:
-            self._space.quota.take(gap)
-            present.extend(bytes(gap))
-        taken = self._space.quota.take_up_to(fresh) if fresh else 0
-        fits = len(data) - fresh + taken
+        # At least one byte must fit behind a gap, or the gap is not made either.
+        taken = self._space.quota.take_up_to(gap + fresh, at_least=gap + 1) if fresh else 0
+        fits = len(data) - gap - fresh + taken
+        present.extend(bytes(gap))
         present[at : at + fits] = data[:fits]
         self._content.modified_ns = self._content.changed_ns = self._space.now_ns()
         return fits
 
     def set_size(self, size: int) -> None:
         """Cut it off, or fill it with zeroes."""
+        require_offset(size)
         present = self._content.data
         self._space.quota.take(size - len(present))
         if size < len(present):
@@ -293,15 +330,22 @@ class WorkspaceDirectory(Directory):
     def open(self, path: bytes, wish: Wish) -> File | Directory:
         """Open what is at `path`."""
         require_path(path)
+        if wish.create and wish.directory:
+            raise FileFault(Errno.INVAL)
+        if wish.create:
+            self._require_no_slash(path)
         folder, name, inode = self._walk(path, follow=wish.follow and not wish.exclusive)
         if inode is None:
-            return self._created(folder, name, path, wish)
+            return self._created(folder, name, wish)
         if wish.create and wish.exclusive:
             raise FileFault(Errno.EXIST)
+        return self._opened(inode, path, wish)
+
+    def _opened(self, inode: _AnyInode, path: bytes, wish: Wish) -> File | Directory:
         if isinstance(inode, _Link):
             raise FileFault(Errno.LOOP)
         if isinstance(inode, _Folder):
-            if wish.writes or wish.create or wish.truncate:
+            if wish.changes:
                 raise FileFault(Errno.ISDIR)
             return WorkspaceDirectory(self._space, inode, self.guest_path + b"/" + path)
         if wish.directory or path.endswith(b"/"):
@@ -311,13 +355,16 @@ class WorkspaceDirectory(Directory):
             file.set_size(0)
         return file
 
-    def _created(self, folder: _Folder, name: bytes, path: bytes, wish: Wish) -> File:
+    def _require_no_slash(self, path: bytes) -> None:
+        """Refuse to make a file whose name says that it is a directory."""
+        parent, _, name = path.rstrip(b"/").rpartition(b"/")
+        if path.endswith(b"/") and name not in (b".", b".."):
+            self._folder_at(parent or b".")
+            raise FileFault(Errno.ISDIR)
+
+    def _created(self, folder: _Folder, name: bytes, wish: Wish) -> File:
         if not wish.create:
             raise FileFault(Errno.NOENT)
-        if wish.directory:
-            raise FileFault(Errno.INVAL)
-        if path.endswith(b"/"):
-            raise FileFault(Errno.ISDIR)
         content = self._space.new_content()
         self._space.add_name(folder, name, content)
         return WorkspaceFile(self._space, content, wish)
@@ -386,46 +433,48 @@ class WorkspaceDirectory(Directory):
 
     def rename(self, path: bytes, target: Directory, new_path: bytes) -> None:
         """Move a name, replacing what is there."""
-        if not isinstance(target, WorkspaceDirectory):
-            raise FileFault(Errno.XDEV)
         folder, name, inode = self._named(path)
-        new_folder, new_name, present = target._named(new_path)  # noqa: SLF001 - our own kind
+        new_folder, new_name, present = self._own(target)._named(new_path)  # noqa: SLF001
         if inode is None:
             raise FileFault(Errno.NOENT)
+        says_directory = path.endswith(b"/") or new_path.endswith(b"/")
+        if says_directory and not isinstance(inode, _Folder):
+            raise FileFault(Errno.NOTDIR)
+        _require_apart(folder, inode, new_folder, present)
         if present is inode:
             return
-        _require_replaceable(inode, present, slashes=path.endswith(b"/") or new_path.endswith(b"/"))
-        if isinstance(inode, _Folder) and _is_inside(new_folder, inode):
-            raise FileFault(Errno.INVAL)
+        _require_replaceable(inode, present)
         if present is not None:
             self._space.drop_name(new_folder, new_name)
-        # The name costs what it cost before; a longer one is paid for first.
-        self._space.add_name(new_folder, new_name, inode)
-        inode.links += 1
-        self._space.drop_name(folder, name)
+        self._space.move_name(folder, name, new_folder, new_name)
         if isinstance(inode, _Folder):
             inode.parent = new_folder
 
     def link(self, path: bytes, target: Directory, new_path: bytes) -> None:
         """Give a file a second name."""
-        if not isinstance(target, WorkspaceDirectory):
-            raise FileFault(Errno.XDEV)
         _, _, inode = self._named(path)
-        new_folder, new_name, present = target._named(new_path)  # noqa: SLF001 - our own kind
+        new_folder, new_name, present = self._own(target)._named(new_path)  # noqa: SLF001
         if inode is None:
             raise FileFault(Errno.NOENT)
-        if isinstance(inode, _Folder):
-            raise FileFault(Errno.PERM)
-        if path.endswith(b"/"):
+        if path.endswith(b"/") and not isinstance(inode, _Folder):
             raise FileFault(Errno.NOTDIR)
         if present is not None:
             raise FileFault(Errno.EXIST)
-        if new_path.endswith(b"/"):
+        if new_path.endswith(b"/") or new_folder.is_removed:
             raise FileFault(Errno.NOENT)
+        if isinstance(inode, _Folder):
+            raise FileFault(Errno.PERM)
         self._space.add_name(new_folder, new_name, inode)
         inode.links += 1
 
     # Looking up
+
+    def _own(self, target: Directory) -> WorkspaceDirectory:
+        if not isinstance(target, WorkspaceDirectory):
+            raise FileFault(Errno.XDEV)
+        if target._space is not self._space:  # noqa: SLF001 - our own kind
+            raise FileFault(Errno.XDEV)
+        return target
 
     def _found(self, path: bytes, *, follow: bool) -> _AnyInode:
         require_path(path)
@@ -440,12 +489,16 @@ class WorkspaceDirectory(Directory):
         """The directory that the last name of `path` is in, the name, and what it stands for."""
         require_path(path)
         parent, name, _ = split_last(path)
-        _, _, folder = self._walk(parent, follow=True)
+        folder = self._folder_at(parent)
+        return folder, name, folder.names.get(name)
+
+    def _folder_at(self, path: bytes) -> _Folder:
+        _, _, folder = self._walk(path, follow=True)
         if folder is None:
             raise FileFault(Errno.NOENT)
         if not isinstance(folder, _Folder):
             raise FileFault(Errno.NOTDIR)
-        return folder, name, folder.names.get(name)
+        return folder
 
     def _walk(self, path: bytes, *, follow: bool) -> tuple[_Folder, bytes, _AnyInode | None]:
         """Follow `path` from here, never further up: (directory, last name, what it is)."""
@@ -462,7 +515,8 @@ class WorkspaceDirectory(Directory):
                 followed += 1
                 if followed > _MAX_LINKS_FOLLOWED:
                     raise FileFault(Errno.LOOP)
-                waiting += _parts(found.target)
+                # A slash at the end says that it is a directory, as a dot does.
+                waiting += _parts(found.target + b"." * found.target.endswith(b"/"))
                 found = folder
         return folder, name, found
 
@@ -473,7 +527,7 @@ class WorkspaceDirectory(Directory):
             if folder is self._folder or folder.parent is None:
                 raise FileFault(Errno.NOTCAPABLE)
             return folder.parent
-        if len(name) > 255:
+        if len(name) > MAX_NAME_BYTES and not folder.is_removed:
             raise FileFault(Errno.NAMETOOLONG)
         return folder.names.get(name)
 
@@ -483,20 +537,28 @@ def _parts(path: bytes) -> list[bytes]:
     return [part for part in reversed(path.split(b"/")) if part]
 
 
-def _is_inside(folder: _Folder | None, other: _Folder) -> bool:
-    while folder is not None:
+def _is_inside(folder: _Folder | None, other: _AnyInode | None) -> bool:
+    while folder is not None and isinstance(other, _Folder):
         if folder is other:
             return True
         folder = folder.parent
     return False
 
 
-def _require_replaceable(inode: _AnyInode, present: _AnyInode | None, *, slashes: bool) -> None:
+def _require_apart(
+    folder: _Folder, inode: _AnyInode, new_folder: _Folder, present: _AnyInode | None
+) -> None:
+    """Nothing is moved into itself, nor put in the place of what it is in."""
+    if _is_inside(new_folder, inode):
+        raise FileFault(Errno.INVAL)
+    if _is_inside(folder, present):
+        raise FileFault(Errno.NOTEMPTY)
+
+
+def _require_replaceable(inode: _AnyInode, present: _AnyInode | None) -> None:
     if not isinstance(inode, _Folder):
         if isinstance(present, _Folder):
             raise FileFault(Errno.ISDIR)
-        if slashes:
-            raise FileFault(Errno.NOTDIR)
         return
     if present is None:
         return

@@ -18,6 +18,8 @@ from hatchway.engine.preview1.errno import (
 from hatchway.engine.preview1.table import OpenDirectory, OpenFile, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hatchway.engine.guest import Guest
     from hatchway.engine.preview1.memory import Memory
 
@@ -119,14 +121,13 @@ def _read_file(
     place = opened.offset if offset is None else offset
     if place > _MAX_OFFSET:
         return EINVAL
-    total = 0
-    for start, length in vectors:
-        guest.check_time()
-        data = opened.file.read(place + total, length) if length else b""
+
+    def fill(start: int, length: int, done: int) -> int:
+        data = opened.file.read(place + done, length)
         memory.write(start, data)
-        total += len(data)
-        if len(data) < length:
-            break
+        return len(data)
+
+    total = _transfer(guest, vectors, fill)
     if offset is None:
         opened.offset += total
     memory.put_u32(read_at, total)
@@ -144,19 +145,40 @@ def _write_file(
     vectors, _ = memory.vectors(at, count)
     memory.require(written_at, 4)
     place = _place_to_write(opened, offset)
-    total = 0
-    for start, length in vectors:
-        guest.check_time()
-        taken = opened.file.write(place + total, memory.read(start, length)) if length else 0
-        total += taken
-        if taken < length:
-            break
+
+    def drain(start: int, length: int, done: int) -> int:
+        return opened.file.write(place + done, memory.read(start, length))
+
+    total = _transfer(guest, vectors, drain)
     if opened.flags & _SYNCING:
         opened.file.sync()
     if offset is None:
         opened.offset = place + total
     memory.put_u32(written_at, total)
     return SUCCESS
+
+
+def _transfer(
+    guest: Guest, vectors: list[tuple[int, int]], step: Callable[[int, int, int], int]
+) -> int:
+    """Bytes moved by steps of (address, length, bytes moved before), up to the first short one.
+
+    Raises:
+        FileFault: Nothing was moved. What was moved is told first; the next attempt fails.
+    """
+    total = 0
+    for start, length in vectors:
+        guest.check_time()
+        try:
+            moved = step(start, length, total) if length else 0
+        except FileFault:
+            if not total:
+                raise
+            break
+        total += moved
+        if moved < length:
+            break
+    return total
 
 
 def _place_to_write(opened: OpenFile, offset: int | None) -> int:
@@ -361,7 +383,9 @@ def fd_readdir(
     memory.require(at, count)
     memory.require(used_at, 4)
     if cookie == 0 or found.entries is None:
-        found.entries = _entries(guest, found)
+        listing = _entries(guest, found)
+        table.make_room_for(guest, len(listing))
+        found.entries = listing
     listed, place = bytearray(), cookie
     for entry in found.entries[cookie:]:
         if len(listed) >= count:

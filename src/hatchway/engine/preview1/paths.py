@@ -37,14 +37,30 @@ def _path(memory: Memory, at: int, length: int) -> bytes:
 
 
 class _Attempt:
-    """An operation on a path; what is refused for want of a capability is put on record."""
+    """An operation on a path; what is refused for want of a capability is put on record.
+
+    Args:
+        guest: Whose.
+        directory: Where the path begins.
+        path: It.
+        capability: What the operation needs.
+        function: Its name.
+        to: The second directory and path of an operation that has two.
+    """
 
     def __init__(
-        self, guest: Guest, directory: Directory, path: bytes, capability: str, function: str
+        self,
+        guest: Guest,
+        directory: Directory,
+        path: bytes,
+        capability: str,
+        function: str,
+        to: tuple[Directory, bytes] | None = None,
     ) -> None:
         self._guest = guest
-        self._directory = directory
-        self._path = path
+        places = [(directory, path)] if to is None else [(directory, path), to]
+        # What is refused as a whole is what may not be changed; else either path leads out.
+        self._places = [item for item in places if not item[0].is_writable] or places
         self._capability = capability
         self._function = function
 
@@ -53,10 +69,9 @@ class _Attempt:
 
     def __exit__(self, _kind: object, fault: BaseException | None, _trace: object) -> None:
         if isinstance(fault, FileFault) and fault.errno == ENOTCAPABLE:
-            path = self._path
-            if not path.startswith(b"/"):
-                path = self._directory.guest_path.rstrip(b"/") + b"/" + path
-            self._guest.deny(self._capability, path, f"{MODULE}.{self._function}")
+            for directory, path in self._places:
+                top = b"" if path.startswith(b"/") else directory.guest_path.rstrip(b"/") + b"/"
+                self._guest.deny(self._capability, top + path, f"{MODULE}.{self._function}")
 
 
 def path_open(guest: Guest, memory: Memory, *arguments: int) -> int:
@@ -158,7 +173,7 @@ def path_link(guest: Guest, memory: Memory, *arguments: int) -> int:
     directory, target = table.directory(guest, fd), table.directory(guest, new_fd)
     if lookup & _FOLLOW:
         return EINVAL
-    with _Attempt(guest, directory, path, "fs.write", "path_link"):
+    with _Attempt(guest, directory, path, "fs.write", "path_link", (target, new_path)):
         directory.link(path, target, new_path)
     return SUCCESS
 
@@ -167,6 +182,6 @@ def path_rename(guest: Guest, memory: Memory, *arguments: int) -> int:
     fd, at, length, new_fd, new_at, new_length = arguments
     path, new_path = _path(memory, at, length), _path(memory, new_at, new_length)
     directory, target = table.directory(guest, fd), table.directory(guest, new_fd)
-    with _Attempt(guest, directory, path, "fs.write", "path_rename"):
+    with _Attempt(guest, directory, path, "fs.write", "path_rename", (target, new_path)):
         directory.rename(path, target, new_path)
     return SUCCESS

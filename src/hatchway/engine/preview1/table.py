@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hatchway.engine.guest import Guest
 
 MAX_DESCRIPTORS = 256
+MAX_LISTED = 1 << 17
+"""Names that all open directories together keep for a guest that reads them."""
 FIRST_ROOT = 3
 
 
@@ -75,7 +77,11 @@ def table_of(guest: Guest) -> Table:
 
 def stream(guest: Guest, fd: int) -> int:
     """The number of the stream that `fd` is, or -1."""
-    found = table_of(guest).get(fd)
+    table = guest.descriptors
+    if table is None:
+        # Most programs use nothing but their streams, and need no table.
+        return fd if fd < FIRST_ROOT else -1
+    found = table.get(fd)
     return found.number if type(found) is Stream else -1
 
 
@@ -111,6 +117,17 @@ def add(guest: Guest, opened: Descriptor) -> int:
         number += 1
     table[number] = opened
     return number
+
+
+def make_room_for(guest: Guest, count: int) -> None:
+    """Forget what is listed of other directories when `count` more names are too many.
+
+    A guest that goes on reading one of those has it listed again.
+    """
+    opened = [item for item in table_of(guest).values() if isinstance(item, OpenDirectory)]
+    if sum(len(item.entries or ()) for item in opened) + count > MAX_LISTED:
+        for item in opened:
+            item.entries = None
 
 
 def require_room(guest: Guest) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from hatchway.core.errors import InternalError
 from hatchway.engine import capi, values
 from hatchway.engine.guest import Stopped
+from hatchway.engine.preview2.handles import drop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +134,21 @@ def _nothing_to_free(_env: int, _context: int, _representation: int) -> int:
 
 
 nothing_to_free = capi.ResourceDestructor(_nothing_to_free)
+
+
+def releasing(running: Running) -> ctypes._FuncPointer:
+    """The destructor of handles behind which a file or directory is held."""
+
+    def release(_env: int, _context: int, representation: int) -> int:
+        guest = running.guest
+        if guest is not None:
+            try:
+                drop(guest, representation)
+            except BaseException as failure:  # noqa: BLE001 - the callback trampoline
+                guest.failure = failure
+        return 0
+
+    return capi.ResourceDestructor(release)
 
 
 def unreachable(host: Host, _arguments: int, _results: int) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from hatchway.core.errors import GuestTrappedError
 from hatchway.engine import capi, values
+from hatchway.engine.files.nodes import FileFault
+from hatchway.engine.guest import FIRST_HANDLE
 from hatchway.engine.preview2.binding import (
     ERROR,
     INPUT_STREAM,
@@ -14,10 +16,12 @@ from hatchway.engine.preview2.binding import (
     Function,
     Host,
     take_handle,
-    unreachable,
 )
+from hatchway.engine.preview2.handles import MAX_READ, Failure, FileStream, held, keep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hatchway.engine.guest import Guest
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -29,8 +33,9 @@ READY = 0
 _MAX_PERMIT = 2 << 20
 """Bytes of one write. Each takes 32 bytes of the host's memory on its way in, and wasmtime
 lets 128 MiB through at once."""
+_PERMIT = 1 << 16
+"""Bytes that a write to a file is told to have; more at once is slower, as for reading."""
 _MAX_POLLABLES = 4096
-_MAX_READ = 1 << 20
 
 _SECOND = capi.VALUE_BYTES
 _THIRD = 2 * capi.VALUE_BYTES
@@ -44,65 +49,130 @@ def _closed(result: int) -> None:
     values.put_box(result, "result", lambda at: values.put_case(at, "closed"))
 
 
+def _failed(host: Host, fault: FileFault, result: int) -> None:
+    try:
+        number = keep(host.guest, Failure(fault.errno))
+    except FileFault:
+        _closed(result)
+        return
+
+    def fill(at: int) -> None:
+        values.put_case(at, "last-operation-failed")
+        values.put_box(at, "variant", lambda box: host.give(box, ERROR, number))
+
+    values.put_result(result, is_ok=False)
+    values.put_box(result, "result", fill)
+
+
 def _ok_count(result: int, count: int) -> None:
     values.put_result(result, is_ok=True)
     values.put_box(result, "result", lambda at: values.put_number(at, "u64", count))
 
 
+def _take(host: Host, number: int, wanted: int) -> bytes | None:
+    """The next bytes of an input stream, None at its end."""
+    host.guest.check_time()
+    wanted = min(wanted, MAX_READ)
+    if number >= FIRST_HANDLE:
+        data = held(host.guest, number, FileStream).read(wanted)
+        return data if data or not wanted else None
+    return host.guest.read_stdin(wanted) if host.guest.stdin_left else None
+
+
+def _give(host: Host, number: int, data: bytes) -> None:
+    """Put bytes, which are paid for, into an output stream."""
+    if number >= FIRST_HANDLE:
+        held(host.guest, number, FileStream).write(data)
+    else:
+        (host.guest.stdout if number == STDOUT else host.guest.stderr).append(data)
+
+
+def _spend(host: Host, number: int, count: int) -> None:
+    """Pay for output before any of it is made; what goes into a file is bounded there."""
+    if number < FIRST_HANDLE:
+        host.guest.spend_output(count)
+    elif count > _MAX_PERMIT:
+        message = f"{count} bytes were written at once, {_MAX_PERMIT} are permitted"
+        host.guest.end(GuestTrappedError(message, details={"trap": "invalid_host_call"}))
+
+
 def read(host: Host, arguments: int, result: int) -> None:
-    wanted = min(values.read_number(arguments + _SECOND, "u64"), _MAX_READ)
-    if not host.guest.stdin_left:
+    try:
+        data = _take(host, host.handles[0], values.read_number(arguments + _SECOND, "u64"))
+    except FileFault as fault:
+        _failed(host, fault, result)
+        return
+    if data is None:
         _closed(result)
         return
-    data = host.guest.read_stdin(wanted)
+    taken = data
     values.put_result(result, is_ok=True)
-    values.put_box(result, "result", lambda at: values.put_bytes(at, data))
+    values.put_box(result, "result", lambda at: values.put_bytes(at, taken))
 
 
 def skip(host: Host, arguments: int, result: int) -> None:
-    wanted = min(values.read_number(arguments + _SECOND, "u64"), _MAX_READ)
-    if not host.guest.stdin_left:
-        _closed(result)
+    try:
+        data = _take(host, host.handles[0], values.read_number(arguments + _SECOND, "u64"))
+    except FileFault as fault:
+        _failed(host, fault, result)
         return
-    _ok_count(result, len(host.guest.read_stdin(wanted)))
+    if data is None:
+        _closed(result)
+    else:
+        _ok_count(result, len(data))
 
 
-def _chunks(host: Host) -> list[bytes]:
-    return host.guest.stdout if host.handles[0] == STDOUT else host.guest.stderr
+def _write(host: Host, result: int, count: int, make: Callable[[], bytes]) -> None:
+    number = host.handles[0]
+    _spend(host, number, count)
+    try:
+        _give(host, number, make())
+    except FileFault as fault:
+        _failed(host, fault, result)
+    else:
+        values.put_result(result, is_ok=True)
 
 
 def write(host: Host, arguments: int, result: int) -> None:
-    host.guest.spend_output(values.list_length(arguments + _SECOND))
-    _chunks(host).append(values.read_bytes_list(arguments + _SECOND))
-    values.put_result(result, is_ok=True)
+    at = arguments + _SECOND
+    _write(host, result, values.list_length(at), lambda: values.read_bytes_list(at))
 
 
 def write_zeroes(host: Host, arguments: int, result: int) -> None:
     count = values.read_number(arguments + _SECOND, "u64")
-    host.guest.spend_output(count)
-    _chunks(host).append(bytes(count))
-    values.put_result(result, is_ok=True)
+    _write(host, result, count, lambda: bytes(count))
 
 
 def splice(host: Host, arguments: int, result: int) -> None:
-    wanted = min(values.read_number(arguments + _THIRD, "u64"), _MAX_READ)
-    if not host.guest.stdin_left:
-        _closed(result)
+    target, source = host.handles
+    try:
+        data = _take(host, source, values.read_number(arguments + _THIRD, "u64"))
+        if data is not None:
+            _spend(host, target, len(data))
+            _give(host, target, data)
+    except FileFault as fault:
+        _failed(host, fault, result)
         return
-    data = host.guest.read_stdin(wanted)
-    host.guest.spend_output(len(data))
-    _chunks(host).append(data)
-    _ok_count(result, len(data))
+    if data is None:
+        _closed(result)
+    else:
+        _ok_count(result, len(data))
 
 
 def check_write(host: Host, _arguments: int, result: int) -> None:
     # One byte more than is left: a guest with too much to say is then stopped for it.
     # Many ignore that only part of a write was taken, and would lose the rest in silence.
-    _ok_count(result, min(host.guest.output_left + 1, _MAX_PERMIT))
+    is_file = host.handles[0] >= FIRST_HANDLE
+    _ok_count(result, _PERMIT if is_file else min(host.guest.output_left + 1, _MAX_PERMIT))
 
 
 def flush(_host: Host, _arguments: int, result: int) -> None:
     values.put_result(result, is_ok=True)
+
+
+def debug_string(host: Host, _arguments: int, result: int) -> None:
+    failure = held(host.guest, host.handles[0], Failure)
+    values.put_text(result, failure.errno.name.lower().encode())
 
 
 def subscribe(host: Host, _arguments: int, result: int) -> None:
@@ -161,7 +231,7 @@ RESOURCES = {
 }
 
 FUNCTIONS: dict[str, dict[str, Function]] = {
-    "wasi:io/error": {"[method]error.to-debug-string": Function(unreachable, (0,))},
+    "wasi:io/error": {"[method]error.to-debug-string": Function(debug_string, (0,))},
     "wasi:io/poll": {
         "[method]pollable.ready": Function(ready, (0,)),
         "[method]pollable.block": Function(block, (0,)),

@@ -13,12 +13,18 @@ from hatchway.engine import capi
 from hatchway.engine.guest import Running
 from hatchway.engine.preview2 import cli, clocks, filesystem, io, random, sockets
 from hatchway.engine.preview2.binding import (
+    DESCRIPTOR,
+    DIRECTORY_ENTRY_STREAM,
+    ERROR,
+    INPUT_STREAM,
+    OUTPUT_STREAM,
     TERMINAL_INPUT,
     TERMINAL_OUTPUT,
     WASI_VERSION,
     Function,
     callback,
     nothing_to_free,
+    releasing,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +57,10 @@ UNSTABLE = frozenset({"wasi:sockets/network#network-error-code", "wasi:cli/exit#
 """Functions WASI marks unstable; guests may import them, and wasmtime leaves them out."""
 
 
+_HELD = frozenset({DESCRIPTOR, DIRECTORY_ENTRY_STREAM, INPUT_STREAM, OUTPUT_STREAM, ERROR})
+"""Resources behind whose handles something is held."""
+
+
 class DenyingLinker:
     """A component linker that holds our WASI 0.2 and nothing else."""
 
@@ -58,6 +68,7 @@ class DenyingLinker:
         self._linker = component.Linker(engine)
         self.pointer = capi.pointer_of(self._linker)
         self._kept: list[object] = [engine]
+        self._release = releasing(running)
         for interface in sorted(INTERFACES):
             with _instance(self.pointer, interface) as instance:
                 for name, resource in RESOURCES.get(interface, {}).items():
@@ -76,7 +87,9 @@ class DenyingLinker:
         kind = component.ResourceType.host(resource)
         self._kept.append(kind)
         encoded = name.encode()
-        destructor = ctypes.cast(nothing_to_free, ctypes.c_void_p)
+        destructor = ctypes.cast(
+            self._release if resource in _HELD else nothing_to_free, ctypes.c_void_p
+        )
         error: int | None = capi.linker_add_resource(
             instance, encoded, len(encoded), capi.pointer_of(kind), destructor, None, None
         )
