@@ -104,7 +104,7 @@ def add(
         _suggest(admitted)
         if admitted.manifest is None and admitted.surface.is_command:
             say(
-                f"it has no manifest, and takes raw arguments; for one: hatchway add {source} --draft"
+                f"without a manifest it takes raw arguments; for one: hatchway add {source} --draft"
             )
 
 
