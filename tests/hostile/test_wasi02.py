@@ -511,6 +511,19 @@ def test_a_command_component_reads_skips_splices_and_writes() -> None:
     assert execution.stdout == b"abcfgh"
 
 
+def test_an_argument_that_is_no_text_ends_nothing() -> None:
+    body = f"""
+      (call $get-arguments {AT})
+      (local.set $a (i32.load {AT}))
+      (call $write (call $get-stdout) (i32.load offset=8 (local.get $a))
+        (i32.load offset=12 (local.get $a)) (i32.const 64))
+    """
+
+    execution = run(program(body, ARGUMENTS, STDOUT, WRITE), arguments=(b"guest", b"a\xff"))
+
+    assert execution.stdout.decode() == "a\N{REPLACEMENT CHARACTER}"
+
+
 def test_a_command_component_sees_its_arguments() -> None:
     body = f"""
       (call $get-arguments {AT})

@@ -13,6 +13,7 @@ from guests import command, wasi
 from workbench import OPERATOR, Workbench, ask, workbench
 
 from hatchway.core.call import Principal, ToolCall
+from hatchway.engine.files.workspace import Workspace
 from hatchway.runtime.runtime import Runtime
 
 LIST_AND_COPY = command(
@@ -136,3 +137,19 @@ def test_ten_thousand_calls_leave_no_file_no_descriptor_and_no_memory(
     assert sorted(path for path in tmp_path.rglob("*") if "events" not in path.name) == files
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     assert grown_kib < 2048
+
+
+def test_a_workspace_is_gone_with_its_call_and_not_with_the_garbage_collector(
+    bench: Workbench,
+) -> None:
+    runtime = bench.runtime()
+    ask(runtime, "copy", {"text": "hello"})
+    gc.collect()
+    gc.disable()
+    try:
+        ask(runtime, "copy", {"text": "hello"})
+        alive = [item for item in gc.get_objects() if isinstance(item, Workspace)]
+    finally:
+        gc.enable()
+
+    assert alive == []

@@ -11,6 +11,7 @@ import hashlib
 import os
 import threading
 import time
+import weakref
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from hatchway.engine import capi
 from hatchway.engine.files.roots import Roots
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hatchway.core.call import Cancellation
     from hatchway.core.grant import Grant
@@ -82,6 +83,7 @@ class Guest:
     """
 
     __slots__ = (
+        "__weakref__",
         "_cancellation",
         "_denials",
         "_gated_clock",
@@ -237,7 +239,9 @@ class Guest:
     def roots(self) -> Roots:
         """The directories it sees at the top, made when they are first asked for."""
         if self._roots is None:
-            self._roots = Roots(self._grant, self._quotas, self._file_time_ns)
+            # A workspace that held its guest would wait for the garbage collector.
+            time_ns = weakref.WeakMethod(self._file_time_ns)
+            self._roots = Roots(self._grant, self._quotas, lambda: time_of(time_ns))
         return self._roots
 
     @property
@@ -356,6 +360,13 @@ class Guest:
         if self._gated_clock or self._gated_random or self._gated_env:
             return Gated(clock=self._gated_clock, random=self._gated_random, env=self._gated_env)
         return NOTHING_GATED
+
+
+def time_of(guests_time: weakref.WeakMethod[Callable[[], int]]) -> int:
+    """The time of a guest that is there as long as its files are."""
+    now_ns = guests_time()
+    assert now_ns is not None
+    return now_ns()
 
 
 class Running(threading.local):

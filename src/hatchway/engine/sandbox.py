@@ -19,6 +19,7 @@ from hatchway.core.errors import (
     DeadlineExceededError,
     GuestExitedError,
     InternalError,
+    NotAuthorizedError,
     OutputTooLargeError,
     OverloadedError,
     ScratchExceededError,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hatchway.core.call import Cancellation
-    from hatchway.core.grant import Grant
+    from hatchway.core.grant import Grant, GrantedDirectory
     from hatchway.core.sandbox import Invocation
     from hatchway.core.surface import Surface
     from hatchway.engine.program import Program
@@ -286,8 +287,7 @@ class EngineSandbox:
                 with self._lock:
                     quota = self._quotas.get(key)
                     if quota is None:
-                        used = used_bytes(granted.descriptor)
-                        quota = Quota(granted.quota_bytes, used_bytes=used)
+                        quota = _measured(granted)
                         self._quotas[key] = quota
                 quotas[granted.descriptor] = quota
         return quotas
@@ -332,6 +332,16 @@ def _bound(store: int, context: int, guest: Guest) -> None:
         TABLES_PER_CALL,
         MEMORIES_PER_CALL,
     )
+
+
+def _measured(granted: GrantedDirectory) -> Quota:
+    """The quota of a directory, less what it holds already."""
+    try:
+        used = used_bytes(granted.descriptor)
+    except FileFault as fault:
+        message = f"what {granted.guest_path} holds cannot be measured against its quota"
+        raise NotAuthorizedError(message, hint="grant a directory that can be read") from fault
+    return Quota(granted.quota_bytes, used_bytes=used)
 
 
 def _fill(guest: Guest, command: CommandInvocation) -> None:

@@ -93,7 +93,12 @@ def put_number(at: int, kind: str, value: float) -> None:
 
 
 def put_text(at: int, data: bytes, kind: str = "string") -> None:
-    """Make the value at `at` a string or an enum case."""
+    """Make the value at `at` a string or an enum case.
+
+    wasmtime ends the process over text that is not UTF-8, so none of that gets through.
+    """
+    if not data.isascii():
+        data = data.decode("utf-8", "replace").encode()
     capi.byte_vec_new(at + _PAYLOAD, len(data), data)
     _byte(at).value = _KIND[kind]
 
