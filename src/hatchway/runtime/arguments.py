@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import TYPE_CHECKING, Any
 
 from hatchway.core.errors import InvalidArgumentsError
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation, Invocation
 from hatchway.core.untrusted import printable
 from hatchway.policy.mapping import PLACE
-from hatchway.runtime.json_text import MAX_DEPTH, decode
+from hatchway.runtime.json_text import MAX_DEPTH, decode, encoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,8 +129,7 @@ def invocation_of(tool: Tool, arguments: Mapping[str, Any]) -> Invocation:
     )
 
 
-# Made once: `json.dumps` with options makes a new one for every call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = encoder(compact=True)
 
 
 def _command_line(

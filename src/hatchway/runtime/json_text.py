@@ -4,10 +4,43 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_DEPTH = 64
 """Of a value that goes in or out."""
+
+
+def encoder(
+    *, sort_keys: bool = False, ascii_only: bool = False, compact: bool
+) -> Callable[[Any], str]:
+    """A function that spells values as JSON text, without spaces when `compact`.
+
+    `json.JSONEncoder` makes a new C encoder for every value, which costs more than a small
+    value does. Where CPython's own can be had it is made once, and must agree with it.
+    """
+    plain = json.JSONEncoder(
+        sort_keys=sort_keys,
+        ensure_ascii=ascii_only,
+        check_circular=False,
+        separators=(",", ":") if compact else None,
+    )
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    spell: Any = getattr(json.encoder, "encode_basestring" + ("_ascii" if ascii_only else ""))
+    try:
+        made = make(
+            None, plain.default, spell, None, plain.key_separator, plain.item_separator,
+            plain.sort_keys, plain.skipkeys, plain.allow_nan,
+        )  # fmt: skip
+        agrees = "".join(made(_SAMPLE, 0)) == plain.encode(_SAMPLE)
+    except TypeError:  # another Python, with another encoder or none
+        return plain.encode
+    return (lambda value: "".join(made(value, 0))) if agrees else plain.encode
+
+
+_SAMPLE = {"b": [1, -2.5, True, None, "é\u2028\n"], "a": {}, "": []}
 
 
 def require_shallow(value: Any) -> None:

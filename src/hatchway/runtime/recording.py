@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +18,7 @@ from hatchway.core.errors import (
 )
 from hatchway.core.events import Event, Severity
 from hatchway.core.untrusted import harmless, printable
+from hatchway.runtime.json_text import encoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def digest_of_arguments(arguments: Mapping[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(_encode(arguments).encode('ascii')).hexdigest()}"
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_encode = encoder(sort_keys=True, ascii_only=True, compact=True)
 
 
 def record_denials(sink: EventSink, call: ToolCall, tool: Tool, execution: Execution) -> None:

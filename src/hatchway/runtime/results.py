@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,7 +15,7 @@ from hatchway.core.errors import (
 )
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import ResultType
-from hatchway.runtime.json_text import decode, require_shallow
+from hatchway.runtime.json_text import decode, encoder, require_shallow
 from hatchway.runtime.wit_schema import is_object
 
 if TYPE_CHECKING:
@@ -177,8 +176,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else _dumped(value)
 
 
-# Made once: `json.dumps` and `json.loads` with options make a new one for every call.
-_dumped = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+_dumped = encoder(compact=False)
 
 
 def _parsed(data: bytes, path: str | None) -> Any:
