@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -744,10 +745,31 @@ def test_without_descriptors_left_the_guest_is_told_and_nothing_breaks(inside: P
                     root.entries,
                     lambda: used_bytes(root._descriptor),
                 ):
-                    assert answer(operation) in {None, Errno.MFILE}
+                    assert answer(operation) in {None, Errno.MFILE, Errno.NFILE}
                 assert before is None or held(inside) == before
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_guests_leave_the_server_descriptors_of_its_own(inside: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    (inside / "many").write_text("x")
+    mine: list[File | Directory] = []
+    with granted(inside) as top:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, limits[1]))
+        try:
+            with pytest.raises(FileFault) as fault:
+                mine.extend(top.open(b"many", READ) for _ in range(1000))
+            left = [os.dup(0) for _ in range(200)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for item in mine:
+                item.close()
+        for descriptor in left:
+            os.close(descriptor)
+
+    assert fault.value.errno is Errno.NFILE
+    assert len(mine) > 100
 
 
 def test_this_system_can_keep_a_guest_inside(monkeypatch: pytest.MonkeyPatch) -> None:

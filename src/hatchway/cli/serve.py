@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from hatchway.serve.http import Address
     from hatchway.serve.stdio import Wire
 
+_OPEN_FILES = 1 << 16
+
 
 def serve(
     context: typer.Context,
@@ -33,6 +36,7 @@ def serve(
     from hatchway.serve.http import parse_address
 
     address = None if http is None else parse_address(http)
+    _allow_many_files()
     # Before anything else runs: from here on stdout belongs to the protocol.
     wire = _take_wire() if address is None else None
     opened = application(context)
@@ -56,6 +60,14 @@ def serve(
         raise ConfigError(message, code="config.bad_address") from error
     finally:
         opened.record("server.stopped", Severity.INFORMATIONAL, "the server stopped")
+
+
+def _allow_many_files() -> None:
+    """As many open files as the system lets this process have: guests may hold some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _take_wire() -> Wire:

@@ -14,6 +14,7 @@ import ctypes
 import errno
 import os
 import platform
+import resource
 import stat
 import time
 from pathlib import Path
@@ -49,6 +50,8 @@ _RACES = 128
 _PATH_ONLY = getattr(os, "O_PATH", 0)
 _COMMON = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 _CHUNK = 1 << 20
+_RESERVED = 256
+"""Descriptors of the process that no guest gets, so that the server can always go on."""
 _LONG_PATH = 3000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -204,6 +207,21 @@ def _attempt(operation: Callable[[], T]) -> T:
         raise _fault(error) from None
 
 
+def _spare(descriptor: int) -> int:
+    """A descriptor that a guest may hold; the last ones of the process are the server's own.
+
+    The kernel gives out the lowest free number, so a high one tells that few are left.
+
+    Raises:
+        FileFault: `NFILE`; it is closed.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and descriptor >= max(limit // 2, limit - _RESERVED):
+        os.close(descriptor)
+        raise FileFault(Errno.NFILE)
+    return descriptor
+
+
 def _again(descriptor: int) -> str:
     """A name for exactly what `descriptor` refers to."""
     return f"/proc/self/fd/{descriptor}"
@@ -225,7 +243,7 @@ class HostFile(File):
 
     def again(self) -> HostFile:
         """The same open file once more."""
-        copy = _attempt(lambda: os.dup(self._descriptor))
+        copy = _spare(_attempt(lambda: os.dup(self._descriptor)))
         return HostFile(copy, self._quota, self._wish, may_change=self._may_change)
 
     def close(self) -> None:
@@ -442,7 +460,7 @@ class HostDirectory(Directory):
         if not stat.S_ISREG(mode):
             # A pipe would block, a device or a socket is a way out.
             raise FileFault(Errno.NOTCAPABLE)
-        opened = _attempt(lambda: os.dup(pinned)) if is_new else _reopened(pinned, wish)
+        opened = _spare(_attempt(lambda: os.dup(pinned)) if is_new else _reopened(pinned, wish))
         try:
             file = HostFile(opened, self._quota, wish, may_change=self._is_writable)
         except FileFault:
@@ -461,7 +479,7 @@ class HostDirectory(Directory):
             raise FileFault(Errno.ISDIR)
         opened = _attempt(lambda: os.open(_again(pinned), os.O_RDONLY | os.O_DIRECTORY | _COMMON))
         return HostDirectory(
-            opened,
+            _spare(opened),
             self.guest_path + b"/" + path,
             is_writable=self._is_writable,
             quota=self._quota,
