@@ -277,7 +277,7 @@ def test_a_directory_that_could_not_be_opened_refuses_the_call() -> None:
         decide(tool(), policy(*allowed("fs.read=/srv:/data")), ADA)
 
     assert raised.value.message == (
-        "fs.read=/srv:/data is allowed to 'grep', but that directory cannot be used"
+        "fs.read=/data is allowed to 'grep', but that directory cannot be used"
     )
     assert raised.value.hint == (
         "hatchway doctor says why, or: hatchway revoke grep fs.read=/srv:/data"
@@ -324,6 +324,28 @@ def test_a_tool_that_works_on_files_is_refused_without_scratch_space(needs: Any)
     )
     assert raised.value.hint == "hatchway add SOURCE --name grep --limit scratch=16MiB"
     assert scratch(1, **needs).workspace == "/work"
+
+
+def test_a_directory_with_the_workspaces_name_is_refused() -> None:
+    (granted_there,) = allowed("fs.write=/srv:/work")
+    assert isinstance(granted_there, FileAccess)
+    entry = ToolPolicy(
+        name="grep", source="g", allow=(granted_there,), limits=Limits(scratch_bytes=1)
+    )
+    opened = Policy(tools={"grep": entry}, directories={granted_there: 7})
+
+    with pytest.raises(NotAuthorizedError) as raised:
+        decide(tool(), opened, ADA)
+
+    assert raised.value.message == "two directories of 'grep.run' are called /work"
+    assert raised.value.hint is not None
+    assert raised.value.hint.startswith("hatchway revoke grep fs.write=/srv:/work")
+    assert (
+        decide(
+            replace(tool(), manifest=ToolManifest(name=None, workspace="/room")), opened, ADA
+        ).workspace
+        == "/room"
+    )
 
 
 def test_a_variable_that_the_host_lacks_refuses_the_call() -> None:

@@ -78,7 +78,9 @@ def what_the_host_lacks(entry: ToolPolicy, policy: Policy) -> Lack | None:
             message = f"{item} is allowed to {entry.name!r}, but the host has no such variable"
             return Lack(message, f"set {item.variable}, or: hatchway revoke {entry.name} {item}")
         if isinstance(item, FileAccess) and item not in policy.directories:
-            message = f"{item} is allowed to {entry.name!r}, but that directory cannot be used"
+            # A client may read this: the name inside is all it needs to know.
+            place = f"{item.name}={encode_path(item.guest_path)}"
+            message = f"{place} is allowed to {entry.name!r}, but that directory cannot be used"
             return Lack(
                 message, f"hatchway doctor says why, or: hatchway revoke {entry.name} {item}"
             )
@@ -112,7 +114,14 @@ def _directories(entry: ToolPolicy, policy: Policy) -> tuple[GrantedDirectory, .
 def _workspace(tool: Tool, entry: ToolPolicy) -> str | None:
     """The name of the call's private directory, for tools that may have one."""
     if entry.limits.scratch_bytes:
-        return tool.manifest.workspace
+        workspace = tool.manifest.workspace
+        for item in entry.allow:
+            if isinstance(item, FileAccess) and item.guest_path == workspace:
+                # One name for two directories: nobody could tell which one a program means.
+                message = f"two directories of {tool.name!r} are called {workspace}"
+                hint = f"hatchway revoke {tool.owner} {item}, and grant it under another name"
+                raise NotAuthorizedError(message, hint=hint)
+        return workspace
     if tool.manifest.uses_workspace:
         message = f"{tool.name!r} works on files, and its limits give it no scratch space"
         hint = f"hatchway add SOURCE --name {tool.owner} --limit scratch=16MiB"
