@@ -7,16 +7,19 @@ import json
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from guests import command, grant, wasi, wasm
+from guests import bomb, command, grant, wasi, wasm
 
 from hatchway.core.errors import ConfigError
 from hatchway.core.sandbox import CommandInvocation
+from hatchway.core.surface import Compilation, Compiler
 from hatchway.engine import compiling
 from hatchway.engine.cache import CompiledCache, sealed_copy
+from hatchway.engine.compiling import CompileBudget, CompileBudgets
 from hatchway.engine.sandbox import EngineSandbox
+from hatchway.engine.settings import has_winch
 from hatchway.registry.store import digest_of
 
 if TYPE_CHECKING:
@@ -35,16 +38,20 @@ HELLO = wasm(
     )
 )
 OTHER = HELLO.replace(b"hello", b"other")
-DIGEST, OTHER_DIGEST = digest_of(HELLO), digest_of(OTHER)
+DIGEST, OTHER_DIGEST, BOMB_DIGEST = digest_of(HELLO), digest_of(OTHER), digest_of(bomb())
+COMPILERS: tuple[Compiler, ...] = get_args(Compiler)
+IMPATIENT = CompileBudgets(cranelift=CompileBudget(cpu_seconds=1))
+
+winch = pytest.mark.skipif(not has_winch(), reason="Winch is used on x86-64 only")
 
 
 def cache_in(directory: Path) -> CompiledCache:
     return CompiledCache(directory / "cache" / "compiled", directory / "data" / "key")
 
 
-def sandbox_over(cache: CompiledCache) -> EngineSandbox:
+def sandbox_over(cache: CompiledCache, budgets: CompileBudgets | None = None) -> EngineSandbox:
     artifacts = {DIGEST: HELLO, OTHER_DIGEST: OTHER}
-    return EngineSandbox(artifacts=artifacts.__getitem__, cache=cache)
+    return EngineSandbox(artifacts=artifacts.__getitem__, cache=cache, budgets=budgets)
 
 
 def output(sandbox: EngineSandbox, digest: str = DIGEST) -> bytes:
@@ -61,7 +68,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         compiled.append(artifact)
         return real(artifact, *arguments)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr("hatchway.engine.sandbox.compile_artifact", counted)
+    monkeypatch.setattr("hatchway.engine.loading.compile_artifact", counted)
     return compiled
 
 
@@ -125,6 +132,20 @@ def _change_the_surface(directory: Path) -> None:
     file.write_text(json.dumps(meta))
 
 
+def _claim_another_compiler(directory: Path) -> None:
+    (file,) = files(directory, "json")
+    meta = json.loads(file.read_text())
+    meta["compiler"] = "winch"
+    file.write_text(json.dumps(meta))
+
+
+def _claim_that_cranelift_gave_up(directory: Path) -> None:
+    (file,) = files(directory, "json")
+    meta = json.loads(file.read_text())
+    meta["given_up"] = "cranelift was tired"
+    file.write_text(json.dumps(meta))
+
+
 def _forge_the_code_mac(directory: Path) -> None:
     (file,) = files(directory, "json")
     meta = json.loads(file.read_text())
@@ -134,7 +155,9 @@ def _forge_the_code_mac(directory: Path) -> None:
 
 def _drop_the_macs(directory: Path) -> None:
     (file,) = files(directory, "json")
-    file.write_text(json.dumps({"surface": json.loads(file.read_text())["surface"]}))
+    meta = json.loads(file.read_text())
+    stated = {key: meta[key] for key in ("surface", "compiler", "given_up")}
+    file.write_text(json.dumps(stated))
 
 
 def _write_nonsense(directory: Path) -> None:
@@ -153,6 +176,8 @@ DAMAGES = (
     _remove_the_code,
     _link_the_code_elsewhere,
     _change_the_surface,
+    _claim_another_compiler,
+    _claim_that_cranelift_gave_up,
     _forge_the_code_mac,
     _drop_the_macs,
     _write_nonsense,
@@ -198,10 +223,66 @@ def test_code_for_other_engine_settings_is_not_used(
     tmp_path: Path, compilations: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox_over(cache_in(tmp_path)).prepare(HELLO, DIGEST)
-    monkeypatch.setattr("hatchway.engine.cache.fingerprint", lambda: "another engine")
+    monkeypatch.setattr("hatchway.engine.cache.fingerprint", lambda _: "another engine")
 
     assert output(sandbox_over(cache_in(tmp_path))) == b"hello"
     assert len(compilations) == 2
+
+
+@winch
+@pytest.mark.claim("cache.authentic")
+def test_the_code_of_one_compiler_does_not_pass_for_the_others(
+    tmp_path: Path, compilations: list[bytes]
+) -> None:
+    first = sandbox_over(cache_in(tmp_path))
+    for compiler in COMPILERS:
+        first.prepare(HELLO, DIGEST, compiler)
+    for suffix in ("cwasm", "json"):
+        one, two = files(tmp_path, suffix)
+        one_data = one.read_bytes()
+        one.write_bytes(two.read_bytes())
+        two.write_bytes(one_data)
+
+    swapped = sandbox_over(cache_in(tmp_path))
+
+    for compiler in COMPILERS:
+        swapped.surface(DIGEST, compiler)
+        assert swapped.compilation(DIGEST, compiler) == Compilation(compiler=compiler)
+    assert len(compilations) == 4
+
+
+@winch
+def test_code_of_a_compiler_that_was_not_pinned_is_not_used(
+    tmp_path: Path, compilations: list[bytes]
+) -> None:
+    sandbox_over(cache_in(tmp_path)).prepare(HELLO, DIGEST, "winch")
+
+    automatic = sandbox_over(cache_in(tmp_path))
+    automatic.prepare(HELLO, DIGEST)
+    pinned = sandbox_over(cache_in(tmp_path))
+    pinned.prepare(HELLO, DIGEST, "cranelift")
+
+    assert automatic.compilation(DIGEST) == Compilation(compiler="cranelift")
+    assert pinned.compilation(DIGEST, "winch") == Compilation(compiler="winch")
+    assert len(compilations) == 2
+
+
+@winch
+def test_a_fallback_is_remembered_and_cranelift_is_not_tried_again(
+    tmp_path: Path, compilations: list[bytes]
+) -> None:
+    sandbox_over(cache_in(tmp_path), IMPATIENT).prepare(bomb(), BOMB_DIGEST)
+
+    later = sandbox_over(cache_in(tmp_path), IMPATIENT)
+    execution = later.run(BOMB_DIGEST, CommandInvocation(arguments=()), grant())
+
+    assert execution.compiler == "winch"
+    assert str(later.compilation(BOMB_DIGEST)) == "winch (cranelift took more than 1 CPU-seconds)"
+    assert compilations == [bomb()]
+
+
+def test_code_that_nobody_made_has_no_compiler(tmp_path: Path) -> None:
+    assert sandbox_over(cache_in(tmp_path)).compilation(DIGEST) is None
 
 
 def test_cache_and_key_are_for_their_owner_only(tmp_path: Path) -> None:
@@ -299,8 +380,8 @@ def test_a_file_swapped_after_it_was_copied_changes_nothing(
     sandbox_over(cache).prepare(HELLO, DIGEST)
     real = CompiledCache._verifies
 
-    def swap(self: CompiledCache, digest: str, meta: dict[str, object], sealed: int) -> bool:
-        verdict = real(self, digest, meta, sealed)
+    def swap(self: CompiledCache, digest: str, compiler: Any, meta: Any, sealed: int) -> bool:
+        verdict = real(self, digest, compiler, meta, sealed)
         (file,) = files(tmp_path, "cwasm")
         file.write_bytes(b"evil" * 1000)
         return verdict

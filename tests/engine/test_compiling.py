@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from guests import command, grant, wasm
+from guests import bomb, command, grant, wasm
 
 from hatchway.core.errors import AdmissionError, InternalError
 from hatchway.core.sandbox import CommandInvocation
 from hatchway.core.wit import Primitive, RecordType, UnsupportedType
 from hatchway.engine import compiling
-from hatchway.engine.compiling import CompileBudget, compile_artifact
+from hatchway.engine.compiling import CompileBudget, CompileBudgets, compile_artifact
 from hatchway.engine.sandbox import EngineSandbox
+from hatchway.engine.settings import has_winch
 from hatchway.registry.store import digest_of
 
 if TYPE_CHECKING:
@@ -24,35 +24,24 @@ if TYPE_CHECKING:
 
 SMALL = wasm(command(""))
 
+winch = pytest.mark.skipif(not has_winch(), reason="Winch is used on x86-64 only")
+
 
 def described(artifact: bytes) -> Surface:
-    compiled = compile_artifact(artifact, CompileBudget())
+    compiled = compile_artifact(artifact, CompileBudgets())
     compiled.code.close()
     return compiled.surface
 
 
-@cache
-def bomb() -> bytes:
-    """Valid, small, and far more work for an optimising compiler than its size says."""
-    count = 10_000
-    places = [8 * (number % 8000) for number in range(count)]
-    declared = "(local i64)" * count
-    filled = "".join(
-        f"(local.set {number} (i64.load (i32.const {place})))"
-        for number, place in enumerate(places)
-    )
-    used = "".join(
-        f"(i64.store (i32.const {place}) (i64.add (local.get {number}) "
-        f"(local.get {number * 7919 % count})))"
-        for number, place in enumerate(places)
-    )
-    return wasm(f'(module (memory 1) (func (export "_start") {declared} {filled} {used}))')
+def pinned(budget: CompileBudget) -> CompileBudgets:
+    """What a pinned Cranelift may take."""
+    return CompileBudgets(pinned_cranelift=budget)
 
 
 @pytest.mark.claim("limits.compile")
 def test_a_compile_bomb_ends_with_its_cpu_seconds() -> None:
-    with pytest.raises(AdmissionError, match="1 CPU-seconds") as refused:
-        compile_artifact(bomb(), CompileBudget(cpu_seconds=1))
+    with pytest.raises(AdmissionError, match="cranelift took more than 1 CPU-seconds") as refused:
+        compile_artifact(bomb(), pinned(CompileBudget(cpu_seconds=1)), "cranelift")
 
     assert refused.value.code == "admission.compile_budget"
 
@@ -60,7 +49,7 @@ def test_a_compile_bomb_ends_with_its_cpu_seconds() -> None:
 @pytest.mark.claim("limits.compile")
 def test_a_compiler_that_takes_too_long_is_killed() -> None:
     with pytest.raises(AdmissionError, match=r"longer than 0\.5 s") as refused:
-        compile_artifact(bomb(), CompileBudget(wall_seconds=0.5))
+        compile_artifact(bomb(), pinned(CompileBudget(wall_seconds=0.5)), "cranelift")
 
     assert refused.value.code == "admission.compile_budget"
 
@@ -69,7 +58,7 @@ def test_a_compiler_that_takes_too_long_is_killed() -> None:
 def test_a_compiler_that_runs_out_of_memory_takes_only_itself_down() -> None:
     """wasmtime aborts its process then; the artifact is refused, and this process lives."""
     with pytest.raises(AdmissionError, match="SIGABRT") as refused:
-        compile_artifact(bomb(), CompileBudget(memory_bytes=100 << 20))
+        compile_artifact(bomb(), pinned(CompileBudget(memory_bytes=100 << 20)), "cranelift")
 
     assert refused.value.code == "admission.compile_budget"
     assert described(SMALL).is_command
@@ -90,7 +79,7 @@ def test_what_is_not_a_binary_is_refused_before_an_engine_could_read_it_as_text(
     text: bytes,
 ) -> None:
     with pytest.raises(AdmissionError) as refused:
-        compile_artifact(text, CompileBudget())
+        compile_artifact(text, CompileBudgets())
 
     assert refused.value.code == "admission.not_wasm"
 
@@ -108,7 +97,7 @@ def test_what_is_not_a_binary_is_refused_before_an_engine_could_read_it_as_text(
 )
 def test_an_invalid_binary_is_refused_with_the_reason(artifact: bytes) -> None:
     with pytest.raises(AdmissionError) as refused:
-        compile_artifact(artifact, CompileBudget())
+        compile_artifact(artifact, CompileBudgets())
 
     assert refused.value.code == "admission.invalid"
     assert str(refused.value).isprintable()
@@ -125,9 +114,115 @@ OFF = {
 @pytest.mark.parametrize("feature", OFF)
 def test_a_feature_that_is_off_is_refused_at_admission(feature: str) -> None:
     with pytest.raises(AdmissionError) as refused:
-        compile_artifact(wasm(OFF[feature]), CompileBudget())
+        compile_artifact(wasm(OFF[feature]), CompileBudgets())
 
     assert refused.value.code == "admission.invalid"
+
+
+IMPATIENT = CompileBudgets(cranelift=CompileBudget(cpu_seconds=1))
+TAIL_CALL = "(module (func $f (return_call $f)))"
+
+
+@winch
+@pytest.mark.claim("limits.compile")
+@pytest.mark.parametrize(
+    "budget", [CompileBudget(cpu_seconds=1), CompileBudget(memory_bytes=100 << 20)]
+)
+def test_what_is_too_much_for_cranelift_goes_to_winch(budget: CompileBudget) -> None:
+    compiled = compile_artifact(bomb(), CompileBudgets(cranelift=budget))
+    compiled.code.close()
+
+    assert compiled.compilation.compiler == "winch"
+    assert str(compiled.compilation).startswith("winch (cranelift ")
+
+
+@winch
+def test_what_cranelift_refuses_winch_is_not_asked_about() -> None:
+    with pytest.raises(AdmissionError) as refused:
+        compile_artifact(SMALL[:-1], IMPATIENT)
+
+    assert "winch" not in refused.value.message
+
+
+@winch
+@pytest.mark.claim("limits.compile")
+def test_winch_has_a_budget_too() -> None:
+    with pytest.raises(AdmissionError, match=r"winch took longer than 0\.01 s") as refused:
+        compile_artifact(SMALL, CompileBudgets(winch=CompileBudget(wall_seconds=0.01)), "winch")
+
+    assert refused.value.code == "admission.compile_budget"
+
+
+@winch
+def test_what_no_compiler_takes_is_refused_with_both_reasons() -> None:
+    budgets = CompileBudgets(cranelift=CompileBudget(wall_seconds=0.01))
+
+    with pytest.raises(AdmissionError) as refused:
+        compile_artifact(wasm(TAIL_CALL), budgets)
+
+    assert refused.value.code == "admission.compile_budget"
+    assert "cranelift took longer than 0.01 s" in refused.value.message
+    assert "winch does not take the artifact" in refused.value.message
+    assert "tail calls" in refused.value.message
+
+
+@winch
+@pytest.mark.parametrize(
+    ("feature", "text"),
+    [
+        ("tail calls", TAIL_CALL),
+        (
+            "relaxed SIMD",
+            "(module (func (param v128) (result v128)"
+            " (f32x4.relaxed_min (local.get 0) (local.get 0))))",
+        ),
+    ],
+)
+def test_what_winch_lacks_is_named_when_it_is_pinned(feature: str, text: str) -> None:
+    with pytest.raises(AdmissionError, match=feature) as refused:
+        compile_artifact(wasm(text), CompileBudgets(), "winch")
+
+    assert refused.value.code == "admission.invalid"
+    assert "cranelift takes more" in str(refused.value.hint)
+
+
+def test_winch_is_not_used_on_machines_where_nobody_attacked_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiling, "has_winch", lambda: has_winch("aarch64"))
+
+    with pytest.raises(AdmissionError) as pinned_there:
+        compile_artifact(SMALL, CompileBudgets(), "winch")
+    with pytest.raises(AdmissionError) as automatic:
+        compile_artifact(bomb(), IMPATIENT)
+
+    assert pinned_there.value.code == "admission.no_compiler"
+    assert automatic.value.code == "admission.compile_budget"
+    assert "x86-64 only" in automatic.value.message
+
+
+@pytest.mark.claim("limits.compile")
+@pytest.mark.parametrize(
+    "failure", ["MemoryError", "ValueError('Cannot allocate memory (os error 12)')"]
+)
+def test_a_compiler_that_is_refused_memory_has_exceeded_its_budget(
+    failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = f"""
+from hatchway.engine import compiler
+def fails(*_arguments): raise {failure}
+compiler._compile = fails
+from hatchway.engine.compiler import main
+"""
+    changed = compiling._BOOTSTRAP.replace(
+        "from hatchway.engine.compiler import main\n", start.lstrip()
+    )
+    monkeypatch.setattr(compiling, "_BOOTSTRAP", changed)
+
+    with pytest.raises(AdmissionError, match="cranelift ran out of memory") as refused:
+        compile_artifact(SMALL, CompileBudgets(), "cranelift")
+
+    assert refused.value.code == "admission.compile_budget"
 
 
 @pytest.mark.claim("limits.compile")
@@ -150,7 +245,7 @@ sys.exit(9)
     with (tmp_path / "open").open("w") as other:
         os.set_inheritable(other.fileno(), True)
         with pytest.raises(InternalError):
-            compile_artifact(SMALL, CompileBudget())
+            compile_artifact(SMALL, CompileBudgets())
 
     # 0, 1, 2, the three descriptors it was given, and the directory being listed. Python
     # itself sets LC_CTYPE when it finds no locale.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
 from hatchway.core.errors import ConfigError
+from hatchway.core.surface import Compiler
 from hatchway.engine import settings
 from hatchway.engine.preview2 import linking
 from hatchway.engine.preview2.binding import Function, unreachable
@@ -66,12 +68,14 @@ def test_a_function_that_wasi_does_not_have_is_noticed(monkeypatch: pytest.Monke
     monkeypatch.setattr(linking, "FUNCTIONS", functions)
 
     with pytest.raises(ConfigError, match=r"wasi:cli/exit@0\.2\.12#escape"):
-        linking.require_known_wasi(new_engine(EngineSettings())[0])
+        linking.require_known_wasi(new_engine(EngineSettings(), "cranelift")[0])
 
 
-def test_every_switch_that_matters_is_part_of_what_code_is_bound_to() -> None:
-    text = settings.fingerprint()
+@pytest.mark.parametrize("compiler", get_args(Compiler))
+def test_every_switch_that_matters_is_part_of_what_code_is_bound_to(compiler: Compiler) -> None:
+    text = settings.fingerprint(compiler)
 
+    assert f";{compiler};" in text
     assert all(f"{name}=" in text for name in settings.FEATURES)
     assert "wasmtime=50." in text
 

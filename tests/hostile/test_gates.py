@@ -13,7 +13,7 @@ from components import (
     sleeping,
     wall_clock,
 )
-from guests import call, command, grant, run, sandbox, wasi, wasm
+from guests import Pinned, call, command, grant, run, sandbox, wasi, wasm
 
 from hatchway.core.call import MAX_LISTED_DENIALS, Gated
 from hatchway.core.errors import AdmissionError
@@ -266,7 +266,7 @@ def test_another_generation_of_wasi_does_not_link(version: str) -> None:
     artifact = wasm(wall_clock(version))
 
     with pytest.raises(AdmissionError) as refused:
-        sandbox().prepare(artifact, digest_of(artifact))
+        sandbox().prepare(artifact, digest_of(artifact), Pinned.compiler)
 
     assert refused.value.code == "admission.missing_host"
     assert f"wasi:clocks/wall-clock@{version}" in str(refused.value)
@@ -284,7 +284,7 @@ def test_a_component_that_imports_an_unknown_function_of_a_known_interface_does_
     )
 
     with pytest.raises(AdmissionError, match="explode"):
-        sandbox().prepare(artifact, digest_of(artifact))
+        sandbox().prepare(artifact, digest_of(artifact), Pinned.compiler)
 
 
 @pytest.mark.claim("isolation.default-deny")
@@ -292,7 +292,7 @@ def test_a_module_that_imports_what_no_host_provides_does_not_link() -> None:
     artifact = wasm('(module (import "env" "system" (func)) (func (export "_start")))')
 
     with pytest.raises(AdmissionError) as refused:
-        sandbox().prepare(artifact, digest_of(artifact))
+        sandbox().prepare(artifact, digest_of(artifact), Pinned.compiler)
 
     assert refused.value.code == "admission.missing_host"
     assert "env::system" in str(refused.value)
@@ -302,4 +302,4 @@ def test_a_host_function_with_another_signature_does_not_link() -> None:
     artifact = wasm(f'(module (import "{"wasi_snapshot_preview1"}" "fd_write" (func (param i64))))')
 
     with pytest.raises(AdmissionError):
-        sandbox().prepare(artifact, digest_of(artifact))
+        sandbox().prepare(artifact, digest_of(artifact), Pinned.compiler)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from components import ECHO, trapping
-from guests import call, command, grant, prepared, run, sandbox, stop_code, wasi, wasm
+from guests import Pinned, call, command, grant, prepared, run, sandbox, stop_code, wasi, wasm
 
 from hatchway.core.call import Cancellation, Execution
 from hatchway.core.limits import Limits
@@ -234,7 +234,7 @@ def test_an_exception_in_a_host_call_stays_with_its_own_call(
     monkeypatch.setitem(BODIES, "sched_yield", broken)
     own = EngineSandbox(artifacts=lambda _: b"")
     text = command("(drop (call $sched_yield))", imports=wasi("sched_yield", ""))
-    own.prepare(wasm(text), "sha256:" + "1" * 64)
+    own.prepare(wasm(text), "sha256:" + "1" * 64, Pinned.compiler)
     switch = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
 
@@ -257,7 +257,7 @@ def test_an_exception_in_a_host_call_stays_with_its_own_call(
 
 def test_more_calls_at_once_than_allowed_are_refused() -> None:
     own = EngineSandbox(artifacts=lambda _: b"", settings=EngineSettings(concurrent_calls=1))
-    own.prepare(wasm(SPIN), "sha256:" + "2" * 64)
+    own.prepare(wasm(SPIN), "sha256:" + "2" * 64, Pinned.compiler)
     granted = grant(limits=Limits(fuel=(1 << 63) - 1, deadline_seconds=30))
     cancellation = Cancellation()
     has_begun = threading.Event()
@@ -355,7 +355,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 def test_a_sandbox_with_a_thread_for_a_clock_stops_guests_too() -> None:
     own = EngineSandbox(artifacts=lambda _: b"", ticker="thread")
-    own.prepare(wasm(SPIN), "sha256:" + "3" * 64)
+    own.prepare(wasm(SPIN), "sha256:" + "3" * 64, Pinned.compiler)
     granted = grant(limits=Limits(fuel=(1 << 63) - 1, deadline_seconds=0.1))
 
     execution = own.run("sha256:" + "3" * 64, CommandInvocation(arguments=()), granted)

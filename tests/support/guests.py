@@ -22,6 +22,7 @@ from hatchway.registry.store import digest_of
 if TYPE_CHECKING:
     from hatchway.core.call import Cancellation, Execution
     from hatchway.core.grant import Grant
+    from hatchway.core.surface import Compiler
 
 TESTER = Principal(tenant="local", subject="tester", door="library")
 
@@ -52,6 +53,29 @@ def wasi(name: str, parameters: str = "i32 i32 i32 i32", *, result: bool = True)
 
 
 @cache
+def bomb(count: int = 10_000) -> bytes:
+    """Valid, small, and far more work for an optimising compiler than its size says."""
+    places = [8 * (number % 8000) for number in range(count)]
+    declared = "(local i64)" * count
+    filled = "".join(
+        f"(local.set {number} (i64.load (i32.const {place})))"
+        for number, place in enumerate(places)
+    )
+    used = "".join(
+        f"(i64.store (i32.const {place}) (i64.add (local.get {number}) "
+        f"(local.get {number * 7919 % count})))"
+        for number, place in enumerate(places)
+    )
+    return wasm(f'(module (memory 1) (func (export "_start") {declared} {filled} {used}))')
+
+
+class Pinned:
+    """The compiler of the guests of the test that runs; None leaves it to the engine."""
+
+    compiler: Compiler | None = None
+
+
+@cache
 def sandbox() -> EngineSandbox:
     """The engine that tests share; nothing of a run outlives it."""
     return EngineSandbox(artifacts=_absent, settings=EngineSettings(concurrent_calls=16))
@@ -66,7 +90,11 @@ def grant(*allow: str, limits: Limits | None = None, **host: str) -> Grant:
     """A grant, made the only way there is."""
     capabilities = tuple(parse_capability(text, side="allowed") for text in allow)
     entry = ToolPolicy(
-        name="guest", source="guest.wasm", allow=capabilities, limits=limits or Limits()
+        name="guest",
+        source="guest.wasm",
+        allow=capabilities,
+        limits=limits or Limits(),
+        compiler=Pinned.compiler,
     )
     tool = Tool(
         name="guest",
@@ -79,12 +107,16 @@ def grant(*allow: str, limits: Limits | None = None, **host: str) -> Grant:
     return decide(tool, Policy(tools={"guest": entry}, host_environment=host), TESTER)
 
 
-@cache
 def prepared(text: str) -> str:
     """The digest of a guest that the shared engine has compiled."""
+    return _prepared(text, Pinned.compiler)
+
+
+@cache
+def _prepared(text: str, compiler: Compiler | None) -> str:
     artifact = wasm(text)
     digest = digest_of(artifact)
-    sandbox().prepare(artifact, digest)
+    sandbox().prepare(artifact, digest, compiler)
     return digest
 
 

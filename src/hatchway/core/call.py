@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatchway.core.errors import CallError
+    from hatchway.core.surface import Compiler
 
 Door: TypeAlias = Literal["cli", "stdio", "http", "library"]
 
@@ -123,6 +124,7 @@ class Execution(NamedTuple):
         denials: At most `MAX_LISTED_DENIALS` distinct ones, in order.
         unlisted_denials: How many more there were.
         files: What was wanted of a command's workspace, by path below it, in order.
+        compiler: Which one made the code that ran.
     """
 
     value: Any = None
@@ -136,6 +138,7 @@ class Execution(NamedTuple):
     unlisted_denials: int = 0
     gated: Gated = NOTHING_GATED
     files: Mapping[str, bytes] = MappingProxyType({})
+    compiler: Compiler | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

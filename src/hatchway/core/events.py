@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from hatchway.core.call import NOTHING_GATED
+from hatchway.core.surface import Compiler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,7 @@ class Event(NamedTuple):
         attempted: What a denied guest asked for.
         function: The host function it asked through.
         arguments_digest: SHA-256 of the canonical JSON of the arguments.
+        compiler: Which one made the code of the tool.
         denials: How many denials the call had, listed or not.
         frames: Where a trapped guest stood.
         policy_stale: An edit of the policy could not be read; the last good one applies.
@@ -86,6 +88,7 @@ class Event(NamedTuple):
     attempted: str | None = None
     function: str | None = None
     arguments_digest: str | None = None
+    compiler: Compiler | None = None
     usage: Usage | None = None
     gated: Gated | None = None
     denials: int = 0
@@ -220,6 +223,7 @@ _OPTIONAL_TEXT = (
     "attempted",
     "function",
     "arguments_digest",
+    "compiler",
 )
 
 _TEXT_AT = Event._fields.index(_OPTIONAL_TEXT[0])
@@ -277,6 +281,7 @@ SCHEMA: dict[str, Any] = {
                             "type": "string",
                             "pattern": "^sha256:[0-9a-f]{64}$",
                         },
+                        "compiler": {"enum": list(get_args(Compiler))},
                         "code": {"type": "string", "pattern": r"^[a-z_]+(\.[a-z_]+)*$"},
                         "usage": _closed(
                             dict.fromkeys(

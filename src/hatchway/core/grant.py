@@ -10,6 +10,7 @@ from hatchway.core.capability import Clock, RandomSource
 if TYPE_CHECKING:
     from hatchway.core.capability import Capability
     from hatchway.core.limits import Limits
+    from hatchway.core.surface import Compiler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Grant:
         limits: What the call may consume.
         directories: The host's directories that the guest sees.
         workspace: The guest's name for its private directory; None without scratch space.
+        compiler: The one whose code may run; None where the host chose.
     """
 
     capabilities: tuple[Capability, ...]
@@ -46,6 +48,7 @@ class Grant:
     limits: Limits
     directories: tuple[GrantedDirectory, ...] = ()
     workspace: str | None = None
+    compiler: Compiler | None = None
 
     @property
     def has_clock(self) -> bool:

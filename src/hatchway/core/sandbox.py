@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hatchway.core.call import Cancellation, Execution
     from hatchway.core.grant import Grant
-    from hatchway.core.surface import Surface
+    from hatchway.core.surface import Compilation, Compiler, Surface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +47,13 @@ Invocation: TypeAlias = CommandInvocation | FunctionInvocation
 
 
 class Sandbox(Protocol):
-    """Runs guests. Every run is a fresh instance that starts with nothing."""
+    """Runs guests. Every run is a fresh instance that starts with nothing.
 
-    def prepare(self, artifact: bytes, digest: str) -> Surface:
+    Code is known by its artifact's digest and the compiler that the operator pinned, None
+    where the host may choose.
+    """
+
+    def prepare(self, artifact: bytes, digest: str, compiler: Compiler | None = None) -> Surface:
         """Compile `artifact` unless that was done before, and describe it.
 
         Raises:
@@ -58,12 +62,16 @@ class Sandbox(Protocol):
         """
         ...
 
-    def surface(self, digest: str) -> Surface:
+    def surface(self, digest: str, compiler: Compiler | None = None) -> Surface:
         """The description of an artifact that was prepared once.
 
         Raises:
             HatchwayError: It is not known any more, and cannot be prepared again.
         """
+        ...
+
+    def compilation(self, digest: str, compiler: Compiler | None = None) -> Compilation | None:
+        """Which compiler made the code that a run would use; None while there is no code."""
         ...
 
     def run(

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from hatchway.core.wit import WitFunction, function_from_json, function_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Compiler: TypeAlias = Literal["cranelift", "winch"]
+"""What makes native code of an artifact. Cranelift optimises; Winch takes one pass, whose time
+grows with the artifact's size and nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """Which compiler made the code of an artifact.
+
+    Attributes:
+        compiler: The one that did.
+        given_up: Why the compiler that was tried before it gave up; None when none was.
+    """
+
+    compiler: Compiler
+    given_up: str | None = None
+
+    def __str__(self) -> str:
+        """The compiler, and in brackets why it was not the first."""
+        return self.compiler if self.given_up is None else f"{self.compiler} ({self.given_up})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Compiled code on disk, used only when its authentication code verifies.
 
 Loading compiled code is running it: a forged file is native code in this process. So an
-entry is bound to its artifact, to the engine's version and settings, and to a key that
-stands outside the cache; the bytes that were verified are the bytes that are loaded, from
-a sealed memory file that nobody can change in between.
+entry is bound to its artifact, to its compiler, to the engine's version and settings, and to
+a key that stands outside the cache; the bytes that were verified are the bytes that are
+loaded, from a sealed memory file that nobody can change in between.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, get_args
 
 from hatchway.core.errors import ConfigError
-from hatchway.core.surface import Surface
+from hatchway.core.surface import Compilation, Compiler, Surface
 from hatchway.engine.settings import fingerprint
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ _LOG = logging.getLogger(__name__)
 _KEY_BYTES = 32
 _MAX_META_BYTES = 16 << 20
 _COPY_BYTES = 1 << 20
+
+
+class Description(NamedTuple):
+    """What is known of compiled code without loading it."""
+
+    surface: Surface
+    compilation: Compilation
 
 
 class CompiledCache:
@@ -52,69 +59,75 @@ class CompiledCache:
         _private_directory(key_file.parent)
         self._directory = directory
         self._key = _key(key_file)
-        self._settings = fingerprint()
+        self._settings = {compiler: fingerprint(compiler) for compiler in get_args(Compiler)}
 
-    def surface(self, digest: str) -> Surface | None:
-        """The description of an artifact, or None if there is none that verifies."""
-        meta = self._meta(digest)
-        return None if meta is None else Surface.from_json(meta["surface"])
+    def description(self, digest: str, compiler: Compiler) -> Description | None:
+        """What is known of the code that `compiler` made, or None if nothing verifies."""
+        meta = self._meta(digest, compiler)
+        return None if meta is None else _description(meta)
 
     @contextlib.contextmanager
-    def code(self, digest: str) -> Iterator[tuple[Surface, int] | None]:
+    def code(self, digest: str, compiler: Compiler) -> Iterator[tuple[Description, int] | None]:
         """The description and a sealed descriptor of verified code, or None."""
-        meta = self._meta(digest)
+        meta = self._meta(digest, compiler)
         if meta is None:
             yield None
             return
         try:
-            descriptor = os.open(self._path(digest, "cwasm"), os.O_RDONLY | os.O_NOFOLLOW)
+            path = self._path(digest, compiler, "cwasm")
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError:
             yield None
             return
         with os.fdopen(descriptor, "rb") as stream, sealed_copy(stream) as sealed:
-            if self._verifies(digest, meta, sealed):
-                yield Surface.from_json(meta["surface"]), sealed
+            if self._verifies(digest, compiler, meta, sealed):
+                yield _description(meta), sealed
             else:
                 _LOG.warning("compiled code of %s does not verify; it is built again", digest)
                 yield None
 
-    def put(self, digest: str, surface: Surface, code: IO[bytes]) -> None:
+    def put(self, digest: str, description: Description, code: IO[bytes]) -> None:
         """Keep `code` for the next start. A cache that cannot be written is only a delay."""
-        meta = {"surface": surface.to_json()}
-        body = json.dumps(meta["surface"], sort_keys=True).encode()
+        compiler = description.compilation.compiler
+        meta = {
+            "surface": description.surface.to_json(),
+            "compiler": compiler,
+            "given_up": description.compilation.given_up,
+        }
+        body = _body(meta)
         try:
             with mmap.mmap(code.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 seals = {
-                    "surface_mac": self._mac(digest, body, b"").hex(),
-                    "code_mac": self._mac(digest, body, data).hex(),
+                    "meta_mac": self._mac(digest, compiler, body, b"").hex(),
+                    "code_mac": self._mac(digest, compiler, body, data).hex(),
                 }
-                _replace(self._path(digest, "cwasm"), data)
-            _replace(self._path(digest, "json"), json.dumps({**meta, **seals}).encode())
+                _replace(self._path(digest, compiler, "cwasm"), data)
+            whole = json.dumps({**meta, **seals}).encode()
+            _replace(self._path(digest, compiler, "json"), whole)
         except OSError as error:
             _LOG.warning("compiled code of %s cannot be cached: %s", digest, error)
 
-    def _path(self, digest: str, suffix: str) -> Path:
-        settings = hashlib.sha256(self._settings.encode()).hexdigest()[:16]
+    def _path(self, digest: str, compiler: Compiler, suffix: str) -> Path:
+        settings = hashlib.sha256(self._settings[compiler].encode()).hexdigest()[:16]
         return self._directory / f"{digest.removeprefix('sha256:')}-{settings}.{suffix}"
 
-    def _mac(self, digest: str, surface: bytes, code: bytes | mmap.mmap) -> bytes:
+    def _mac(self, digest: str, compiler: Compiler, body: bytes, code: bytes | mmap.mmap) -> bytes:
         mac = hmac.new(self._key, digestmod=hashlib.sha256)
-        for part in (digest.encode(), self._settings.encode(), surface):
+        for part in (digest.encode(), self._settings[compiler].encode(), body):
             mac.update(len(part).to_bytes(8, "little"))
             mac.update(part)
         mac.update(code)
         return mac.digest()
 
-    def _meta(self, digest: str) -> dict[str, Any] | None:
+    def _meta(self, digest: str, compiler: Compiler) -> dict[str, Any] | None:
         """The entry's description, if its authentication code verifies."""
-        path = self._path(digest, "json")
+        path = self._path(digest, compiler, "json")
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             with os.fdopen(descriptor, "rb") as stream:
                 meta = json.loads(stream.read(_MAX_META_BYTES))
-            body = json.dumps(meta["surface"], sort_keys=True).encode()
-            expected = self._mac(digest, body, b"").hex()
-            if not hmac.compare_digest(str(meta["surface_mac"]), expected):
+            expected = self._mac(digest, compiler, _body(meta), b"").hex()
+            if not hmac.compare_digest(str(meta["meta_mac"]), expected):
                 _LOG.warning("the description of %s does not verify; it is built again", digest)
                 return None
         except FileNotFoundError:
@@ -124,14 +137,24 @@ class CompiledCache:
             return None
         return dict(meta)
 
-    def _verifies(self, digest: str, meta: dict[str, Any], sealed: int) -> bool:
-        body = json.dumps(meta["surface"], sort_keys=True).encode()
+    def _verifies(self, digest: str, compiler: Compiler, meta: dict[str, Any], sealed: int) -> bool:
         try:
             with mmap.mmap(sealed, 0, access=mmap.ACCESS_READ) as data:
-                expected = self._mac(digest, body, data).hex()
+                expected = self._mac(digest, compiler, _body(meta), data).hex()
         except ValueError:  # an empty file cannot be mapped
             return False
         return hmac.compare_digest(str(meta.get("code_mac", "")), expected)
+
+
+def _body(meta: dict[str, Any]) -> bytes:
+    """What of a description is authenticated: all that anybody acts upon."""
+    stated = {key: meta[key] for key in ("surface", "compiler", "given_up")}
+    return json.dumps(stated, sort_keys=True).encode()
+
+
+def _description(meta: dict[str, Any]) -> Description:
+    compilation = Compilation(compiler=meta["compiler"], given_up=meta["given_up"])
+    return Description(Surface.from_json(meta["surface"]), compilation)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ child.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wasmtime
 from wasmtime import component as wit
@@ -30,10 +30,15 @@ from hatchway.core.wit import (
 from hatchway.engine.component import RUN_INTERFACE
 from hatchway.engine.module import START
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 MAX_TYPE_PARTS = 10_000
 """Types are shared in the binary and spelled out here, so a small file can mean a huge one."""
 MAX_TYPE_DEPTH = 32
 MAX_FUNCTIONS = 1000
+MAX_IMPORTED_PARTS = 10_000
+"""Functions and instances inside the instances that are imported, shared or not."""
 
 
 class TooLargeError(Exception):
@@ -98,15 +103,39 @@ def _is_plumbing(name: str) -> bool:
 
 def _imports(engine: wasmtime.Engine, component: wit.Component) -> set[str]:
     names: set[str] = set()
+    reader = _ImportReader(engine)
     for name, item in component.type.imports(engine).items():
         kind = item.ty
-        if not isinstance(kind, shapes.ComponentInstanceType):
+        if isinstance(kind, shapes.ComponentInstanceType):
+            # An import may have any name and say which interface it is of.
+            names.update(reader.functions(item.implements or name, kind))
+        else:
             names.add(name)
-            continue
-        parts = kind.exports(engine).items()
-        called = {inner for inner, part in parts if isinstance(part.ty, shapes.FuncType)}
-        names |= {f"{name}#{inner}" for inner in called}
     return names
+
+
+class _ImportReader:
+    """Lists the functions of imported instances, counting everything but types."""
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self._engine = engine
+        self._parts = 0
+
+    def functions(self, prefix: str, kind: shapes.ComponentInstanceType) -> Iterator[str]:
+        self._count()
+        for name, item in kind.exports(self._engine).items():
+            inner = item.ty
+            if isinstance(inner, shapes.ComponentInstanceType):
+                yield from self.functions(f"{prefix}#{name}", inner)
+            elif isinstance(inner, shapes.FuncType):
+                self._count()
+                yield f"{prefix}#{name}"
+
+    def _count(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_IMPORTED_PARTS:
+            message = f"more than {MAX_IMPORTED_PARTS} imports"
+            raise TooLargeError(message)
 
 
 _PRIMITIVES: dict[type, Any] = {

@@ -1,4 +1,4 @@
-"""One engine, and every run a fresh instance in it."""
+"""Every run is a fresh instance, in the engine that its code belongs to."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import wasmtime
-from wasmtime import component as wit
-
 from hatchway.core.call import Execution, Usage
 from hatchway.core.errors import (
-    AdmissionError,
     CallCancelledError,
     DeadlineExceededError,
     GuestExitedError,
@@ -24,27 +20,17 @@ from hatchway.core.errors import (
     OverloadedError,
     ScratchExceededError,
 )
-from hatchway.core.limits import FOUR_GIBIBYTES
 from hatchway.core.sandbox import CommandInvocation
-from hatchway.core.untrusted import printable
-from hatchway.engine import capi, causes
-from hatchway.engine.cache import CompiledCache, sealed_copy
-from hatchway.engine.compiling import CompileBudget, compile_artifact
-from hatchway.engine.component import ComponentProgram
+from hatchway.engine import capi
+from hatchway.engine.compiling import CompileBudgets
 from hatchway.engine.files.host import used_bytes
 from hatchway.engine.files.nodes import FileFault
 from hatchway.engine.files.quota import Quota
 from hatchway.engine.guest import Guest, Running, Stopped
-from hatchway.engine.module import CoreProgram
-from hatchway.engine.preview2.linking import DenyingLinker, require_known_wasi
+from hatchway.engine.loading import Loader
 from hatchway.engine.program import Ending
-from hatchway.engine.settings import (
-    MEMORIES_PER_CALL,
-    TABLES_PER_CALL,
-    EngineSettings,
-    new_engine,
-)
-from hatchway.engine.ticker import TICK_SECONDS, Ticker
+from hatchway.engine.settings import MEMORIES_PER_CALL, TABLES_PER_CALL, EngineSettings
+from hatchway.engine.ticker import TICK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,7 +38,8 @@ if TYPE_CHECKING:
     from hatchway.core.call import Cancellation
     from hatchway.core.grant import Grant, GrantedDirectory
     from hatchway.core.sandbox import Invocation
-    from hatchway.core.surface import Surface
+    from hatchway.core.surface import Compilation, Compiler, Surface
+    from hatchway.engine.cache import CompiledCache
     from hatchway.engine.program import Program
     from hatchway.engine.ticker import TickerKind
 
@@ -74,8 +61,8 @@ class EngineSandbox:
     Args:
         artifacts: Gives the bytes of an artifact whose compiled code must be built again.
         cache: Where compiled code is kept; None keeps it in memory only.
-        settings: The engine's configuration.
-        budget: What compiling may cost.
+        settings: The engines' configuration.
+        budgets: What compiling may cost.
         ticker: Which source of ticks to use; by default the best there is.
     """
 
@@ -85,24 +72,22 @@ class EngineSandbox:
         artifacts: Callable[[str], bytes],
         cache: CompiledCache | None = None,
         settings: EngineSettings | None = None,
-        budget: CompileBudget | None = None,
+        budgets: CompileBudgets | None = None,
         ticker: TickerKind | None = None,
     ) -> None:
         self.settings = settings or EngineSettings()
-        self._budget = budget or CompileBudget()
-        self._artifacts = artifacts
-        self._cache = cache
-        self._engine, self.is_pooled = new_engine(self.settings)
-        # A second reference that is never given back: a tick may be on its way at any
-        # time, also while the interpreter shuts down and frees everything else.
-        self._engine_pointer = capi.engine_clone(capi.pointer_of(self._engine))
-        require_known_wasi(self._engine)
         self._running = Running()
-        self._linker = DenyingLinker(self._engine, self._running)
-        self.ticker = Ticker(self._engine_pointer, kind=ticker)
-        self._programs: dict[str, Program] = {}
-        self._surfaces: dict[str, Surface] = {}
-        self._loading: dict[str, threading.Lock] = {}
+        self._loader = Loader(
+            artifacts=artifacts,
+            cache=cache,
+            settings=self.settings,
+            budgets=budgets or CompileBudgets(),
+            running=self._running,
+            ticker=ticker,
+        )
+        self._ready = self._loader.ready
+        self.ticker = self._loader.ticker
+        self.is_pooled = self._loader.is_pooled
         self._lock = threading.Lock()
         self._quotas: dict[tuple[int, int, int], Quota] = {}
         self._process = os.getpid()
@@ -116,104 +101,33 @@ class EngineSandbox:
 
     # Admission
 
-    def prepare(self, artifact: bytes, digest: str) -> Surface:
+    def prepare(self, artifact: bytes, digest: str, compiler: Compiler | None = None) -> Surface:
         """Compile `artifact` unless that was done before, and describe it.
 
         Raises:
             AdmissionError: It is not valid, imports what no host here provides, or takes
                 too much to compile.
         """
-        self._load(digest, lambda _: artifact)
-        return self._surfaces[digest]
+        self._loader.load((digest, compiler), artifact)
+        return self.surface(digest, compiler)
 
-    def surface(self, digest: str) -> Surface:
+    def surface(self, digest: str, compiler: Compiler | None = None) -> Surface:
         """The description of an artifact that was prepared once, without loading its code.
 
         Raises:
             AdmissionError: It must be compiled again, and that fails.
         """
-        known = self._surfaces.get(digest)
-        if known is None and self._cache is not None:
-            known = self._cache.surface(digest)
-        if known is not None:
-            return known
-        self._load(digest, self._artifacts)
-        return self._surfaces[digest]
+        known = self._loader.description((digest, compiler))
+        if known is None:
+            self._loader.load((digest, compiler))
+            known = self._loader.description((digest, compiler))
+            assert known is not None
+        return known.surface
 
-    def _load(self, digest: str, artifacts: Callable[[str], bytes]) -> Program:
-        """The linked program of an artifact; only one thread builds it."""
-        with self._lock:
-            building = self._loading.setdefault(digest, threading.Lock())
-        with building:
-            program = self._programs.get(digest)
-            if program is None:
-                program = self._from_cache(digest) or self._compiled(digest, artifacts(digest))
-                self._programs[digest] = program
-            return program
-
-    def _from_cache(self, digest: str) -> Program | None:
-        if self._cache is None:
-            return None
-        with self._cache.code(digest) as entry:
-            if entry is None:
-                return None
-            try:
-                return self._linked(digest, *entry)
-            except AdmissionError:
-                # Compiled for another processor, perhaps; compiling anew settles it.
-                return None
-
-    def _compiled(self, digest: str, artifact: bytes) -> Program:
-        compiled = compile_artifact(artifact, self._budget)
-        with compiled.code as code:
-            with sealed_copy(code) as sealed:
-                program = self._linked(digest, compiled.surface, sealed)
-            if self._cache is not None:
-                self._cache.put(digest, compiled.surface, code)
-        return program
-
-    def _linked(self, digest: str, surface: Surface, sealed: int) -> Program:
-        """The program in the sealed file, known to link."""
-        path = f"/dev/fd/{sealed}"
-        program: Program
-        try:
-            if surface.kind == "module":
-                module = wasmtime.Module.deserialize_file(self._engine, path)
-                program = CoreProgram(self._engine, module, self._running)
-            else:
-                component = wit.Component.deserialize_file(self._engine, path)
-                self._require_linkable(component)
-                program = ComponentProgram(component, surface, self._linker)
-        except wasmtime.WasmtimeError as error:
-            cause = str(error).rstrip().rpartition("\n")[2].strip()
-            message = f"the engine cannot hold the artifact: {printable(cause, limit=300)}"
-            raise AdmissionError(message, code="admission.too_large") from error
-        self._surfaces[digest] = surface
-        return program
-
-    def _require_linkable(self, component: wit.Component) -> None:
-        """Instantiate without fuel: types and imports are checked, and no guest code runs."""
-        store = capi.store_new(self._engine_pointer, None, None)
-        context = capi.store_context(store)
-        instance = capi.ComponentInstance()
-        try:
-            capi.set_fuel(context, 0)
-            capi.store_limiter(store, FOUR_GIBIBYTES, -1, -1, -1, -1)
-            error = capi.component_instantiate(
-                self._linker.pointer,
-                context,
-                capi.pointer_of(component),
-                capi.addressof(instance),
-            )
-        finally:
-            capi.store_delete(store)
-        text = capi.take_error_text(error) if error else ""
-        if error and causes.from_last_line(text).details.get("trap") == "unknown":
-            lines = [line.strip() for line in text.splitlines()]
-            told = [line for line in lines if line and line != "Caused by:"][:3]
-            reason = "; ".join(printable(line, limit=200) for line in told)
-            message = f"the component does not fit this host: {reason}"
-            raise AdmissionError(message, code="admission.missing_host")
+    def compilation(self, digest: str, compiler: Compiler | None = None) -> Compilation | None:
+        """Which compiler made the code that a run would use; None while there is no code."""
+        known = self._loader.description((digest, compiler))
+        return None if known is None else known.compilation
 
     # The path of a call
 
@@ -230,7 +144,8 @@ class EngineSandbox:
             InvalidArgumentsError: An argument does not fit the function's type.
             OverloadedError: As many calls run as may.
         """
-        program = self._programs.get(digest) or self._load(digest, self._artifacts)
+        code = (digest, grant.compiler)
+        program, engine, compiler = self._ready.get(code) or self._loader.load(code)
         command = invocation if isinstance(invocation, CommandInvocation) else _NO_INPUT
         guest = Guest(command.arguments, command.stdin, grant, cancellation, self._quotas_of(grant))
         if os.getpid() != self._process:
@@ -243,7 +158,7 @@ class EngineSandbox:
             raise OverloadedError(message)
         running = self._running
         outer, running.guest = running.guest, guest
-        store = capi.store_new(self._engine_pointer, None, None)
+        store = capi.store_new(engine, None, None)
         try:
             context = capi.store_context(store)
             _bound(store, context, guest)
@@ -272,6 +187,7 @@ class EngineSandbox:
             unlisted_denials=guest.unlisted_denials,
             gated=guest.gated,
             files=files,
+            compiler=compiler,
         )
 
     def _quotas_of(self, grant: Grant) -> Mapping[int, Quota]:

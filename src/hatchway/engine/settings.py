@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import platform
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import wasmtime
 from wasmtime import _ffi as ffi
@@ -17,6 +18,9 @@ from wasmtime import _ffi as ffi
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import GIBIBYTE, KIBIBYTE, MEBIBYTE
 from hatchway.engine import capi
+
+if TYPE_CHECKING:
+    from hatchway.core.surface import Compiler
 
 SUPPORTED_WHEEL = "50."
 """The releases of the wasmtime wheel whose C API `capi` was read against."""
@@ -32,6 +36,11 @@ MEMORY_GUARD_BYTES = 32 * MEBIBYTE
 """Unmapped space behind it, which catches an address plus a constant offset."""
 
 _MAX_TABLE_ELEMENTS = 1_000_000
+
+# `wasmtime_strategy_enum`; the wheel's own setter knows no Winch.
+_STRATEGIES: dict[Compiler, int] = {"cranelift": 1, "winch": 2}
+
+_WINCH_MACHINES = frozenset({"x86_64", "AMD64"})
 
 FEATURES: dict[str, bool] = {
     "consume_fuel": True,
@@ -91,12 +100,21 @@ class EngineSettings:
             raise ConfigError(message, code="config.unsafe_engine")
 
 
-def fingerprint() -> str:
+def has_winch(machine: str | None = None) -> bool:
+    """Whether Winch's code may run on this machine.
+
+    On x86-64 only: there wasmtime supports it like Cranelift, and there our hostile guests were
+    run on it.
+    """
+    return (machine or platform.machine()) in _WINCH_MACHINES
+
+
+def fingerprint(compiler: Compiler) -> str:
     """What compiled code depends on besides the artifact; two engines that agree share code."""
     features = ",".join(f"{name}={value:d}" for name, value in sorted(FEATURES.items()))
     layout = f"stack={STACK_BYTES},memory={MEMORY_RESERVATION_BYTES}+{MEMORY_GUARD_BYTES}"
     machine = f"{platform.system()}-{platform.machine()}"
-    return f"wasmtime={capi.WASMTIME_VERSION};{machine};{layout};{features}"
+    return f"wasmtime={capi.WASMTIME_VERSION};{compiler};{machine};{layout};{features}"
 
 
 def require_supported_wheel(version: str = capi.WASMTIME_VERSION) -> None:
@@ -111,11 +129,12 @@ def require_supported_wheel(version: str = capi.WASMTIME_VERSION) -> None:
         raise ConfigError(message, code="config.unsupported_wheel", hint=hint)
 
 
-def base_config(settings: EngineSettings) -> wasmtime.Config:
+def base_config(settings: EngineSettings, compiler: Compiler) -> wasmtime.Config:
     """A configuration without an allocator; enough to compile with."""
     require_supported_wheel()
     config = wasmtime.Config()
     pointer = config.ptr()
+    ffi.wasmtime_config_strategy_set(pointer, _STRATEGIES[compiler])
     for name, value in FEATURES.items():
         getattr(ffi, f"wasmtime_config_{name}_set")(pointer, value)
     ffi.wasmtime_config_max_wasm_stack_set(pointer, STACK_BYTES)
@@ -124,14 +143,16 @@ def base_config(settings: EngineSettings) -> wasmtime.Config:
     return config
 
 
-def new_engine(settings: EngineSettings) -> tuple[wasmtime.Engine, bool]:
+def new_engine(settings: EngineSettings, compiler: Compiler) -> tuple[wasmtime.Engine, bool]:
     """An engine to run with, and whether it takes instances from a pool.
+
+    It loads the code of one compiler: wasmtime refuses the other's, which calls differently.
 
     The pool reserves address space for every memory at once. Where that does not fit,
     wasmtime would abort the process; so the space is tried out first, and an engine that
     maps memory on demand is the answer instead.
     """
-    config = base_config(settings)
+    config = base_config(settings, compiler)
     pooled = _fits(_pool_bytes(settings))
     if pooled:
         _add_pool(config, settings)

@@ -1,4 +1,4 @@
-"""The engine's clock: it raises the epoch every `TICK_SECONDS` while calls run.
+"""The engines' clock: it raises the epoch every `TICK_SECONDS` while calls run.
 
 The epoch belongs to the engine, so raising it to stop one call would stop them all. It only
 ever advances like a clock; each store counts its own ticks and then asks what time it is.
@@ -40,9 +40,9 @@ class _Source(Protocol):
 
 
 class Ticker:
-    """Raises one engine's epoch for as long as some call is running.
+    """Raises the epoch of its engines for as long as some call is running.
 
-    The engine must never be freed: a notification may be on its way.
+    The engines must never be freed: a notification may be on its way.
     """
 
     def __init__(self, engine: int, *, kind: TickerKind | None = None) -> None:
@@ -53,11 +53,19 @@ class Ticker:
             kind: `timer` or `thread`; by default the timer where there is one.
         """
         self.kind: TickerKind = kind or ("timer" if _has_posix_timers() else "thread")
-        self._source: _Source = _Timer(engine) if self.kind == "timer" else _Thread(engine)
+        self._sources = [self._source(engine)]
         self._lock = threading.Lock()
         self._running_calls = 0
         self._calls_started = 0
         self._is_armed = False
+
+    def also_tick(self, engine: int) -> None:
+        """Raise the epoch of this engine too, from now on."""
+        with self._lock:
+            source = self._source(engine)
+            if self._is_armed:
+                source.arm()
+            self._sources.append(source)
 
     def call_starts(self, at_most: int) -> bool:
         """Tick from now on, until as many calls have ended; False if `at_most` run already."""
@@ -75,8 +83,12 @@ class Ticker:
         with self._lock:
             self._running_calls -= 1
 
+    def _source(self, engine: int) -> _Source:
+        return _Timer(engine) if self.kind == "timer" else _Thread(engine)
+
     def _arm(self) -> None:
-        self._source.arm()
+        for source in self._sources:
+            source.arm()
         self._is_armed = True
         threading.Thread(target=self._disarm_when_idle, name="hatchway-idle", daemon=True).start()
 
@@ -86,7 +98,8 @@ class Ticker:
             time.sleep(_IDLE_SECONDS)
             with self._lock:
                 if self._running_calls == 0 and self._calls_started == seen:
-                    self._source.disarm()
+                    for source in self._sources:
+                        source.disarm()
                     self._is_armed = False
                     return
                 seen = self._calls_started
