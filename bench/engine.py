@@ -146,7 +146,7 @@ def call_row(rounds: int) -> Row:
             start=home,
             own=Directories(config=home / "c", data=home / "d", state=home / "s", cache=home / "k"),
         )
-        admitted = application.admit("echo", str(home / "echo.wasm"), [])
+        admitted = application.keeper.admit("echo", str(home / "echo.wasm"), [])
         runtime, engine = application.runtime(), application.sandbox
         grant, digest = granted(), admitted.lock.digest
         invocation = CommandInvocation(arguments=(b"echo",), stdin=floor.DATA)

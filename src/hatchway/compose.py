@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hatchway
-from hatchway.audit.outline import MAX_ARTIFACT_BYTES, outline
+from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
 from hatchway.core.call import Principal, ToolCall
 from hatchway.core.capability import EnvironmentVariable, FileAccess
-from hatchway.core.errors import ConfigError, HatchwayError, RegistryError
+from hatchway.core.errors import ConfigError, HatchwayError
 from hatchway.core.events import Event, Severity
 from hatchway.core.untrusted import harmless
 from hatchway.engine.cache import CompiledCache
@@ -22,10 +23,18 @@ from hatchway.engine.sandbox import EngineSandbox
 from hatchway.policy.document import LOCAL_TENANT, Policy, ToolPolicy
 from hatchway.registry.source import read_source
 from hatchway.registry.store import ArtifactStore, digest_of
-from hatchway.runtime.admission import Admission, require_hostable
+from hatchway.runtime.admission import Admission, require_agreement, require_hostable
+from hatchway.runtime.auditing import Auditor
 from hatchway.runtime.catalog import Catalog, build_catalog, catalog_of
-from hatchway.runtime.directories import GrantedDirectories, Protected, protected
+from hatchway.runtime.directories import (
+    GrantedDirectories,
+    Protected,
+    protected,
+    refused_directories,
+)
 from hatchway.runtime.drafting import draft
+from hatchway.runtime.keeping import Keeper
+from hatchway.runtime.overrides import lapsed
 from hatchway.runtime.project import Found, Project, find_project
 from hatchway.runtime.recording import now_ms
 from hatchway.runtime.runtime import Runtime
@@ -35,14 +44,14 @@ from hatchway.telemetry.log import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date
 
     from hatchway.core.capability import Capability
     from hatchway.core.events import EventName
     from hatchway.core.limits import Limits
+    from hatchway.core.surface import Compiler, Surface
     from hatchway.core.tool import Tool
     from hatchway.engine.settings import EngineSettings
-    from hatchway.provenance.lockfile import LockedTool
-    from hatchway.runtime.admission import Admitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +108,7 @@ class Application:
 
         They stay open as long as the process: a call uses the directory that was checked.
         """
-        opened = GrantedDirectories(policy, self._protected())
+        opened = GrantedDirectories(policy, self._protected(self.project))
         failures = dict(opened.failures)
         if not self.can_grant_directories:
             message = "this system cannot keep a tool inside a directory: it has no openat2"
@@ -120,15 +129,14 @@ class Application:
         """
         entry = ToolPolicy(name="asked", source="", allow=tuple(capabilities))
         asked = Policy(tools={"asked": entry})
-        checked = GrantedDirectories(asked, self._protected())
+        checked = GrantedDirectories(asked, self._protected(self.project))
         try:
             for failure in checked.failures.values():
                 raise failure
         finally:
             checked.close()
 
-    def _protected(self) -> Protected:
-        project = self.project
+    def _protected(self, project: Project) -> Protected:
         files = [project.policy_file, project.lock_file]
         with contextlib.suppress(ConfigError):  # a broken policy is complained about elsewhere
             files += project.sidecars()
@@ -145,7 +153,9 @@ class Application:
         if self.project.is_own:
             self._admit_new(policy)
         policy, failures = self.with_directories(policy)
-        return build_catalog(policy, self.project.lock(), self.sandbox.surface, failures)
+        lock = self.project.lock()
+        failures = {**lapsed(policy, lock, today()), **failures}
+        return build_catalog(policy, lock, self.sandbox.surface, failures)
 
     def runtime(self) -> Runtime:
         """A runtime over the catalog as it is now."""
@@ -161,7 +171,11 @@ class Application:
         return Runtime(catalog, self.sandbox, self.events)
 
     def one_off(
-        self, file: str, allow: list[Capability], limits: Limits
+        self,
+        file: str,
+        allow: list[Capability],
+        limits: Limits,
+        compiler: Compiler | None = None,
     ) -> tuple[Runtime, Mapping[str, Tool]]:
         """A runtime for one file that is admitted nowhere, and the tools it offers.
 
@@ -170,14 +184,19 @@ class Application:
         """
         artifact = read_source(file, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
         digest = digest_of(artifact)
-        require_hostable(outline(artifact))
-        surface = self.sandbox.prepare(artifact, digest)
+        surface = self._checked(artifact, digest, compiler)
         owner = "run"
         toolset = tools_of(owner, digest, surface, None)
         policy = with_host_environment(
             Policy(
                 tools={
-                    owner: ToolPolicy(name=owner, source=file, allow=tuple(allow), limits=limits)
+                    owner: ToolPolicy(
+                        name=owner,
+                        source=file,
+                        allow=tuple(allow),
+                        limits=limits,
+                        compiler=compiler,
+                    )
                 },
                 file="the command line",
             )
@@ -197,9 +216,8 @@ class Application:
             HatchwayError: It cannot be read or run, or is not a program.
         """
         artifact = read_source(source, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
-        require_hostable(outline(artifact))
         digest = digest_of(artifact)
-        surface = self.sandbox.prepare(artifact, digest)
+        surface = self._checked(artifact, digest, None)
         if not surface.is_command:
             message = "only programs need a draft: a component's functions describe themselves"
             raise ConfigError(message, code="config.no_draft")
@@ -217,91 +235,45 @@ class Application:
         said = (outcome.stdout or outcome.stderr).decode("utf-8", "replace")
         return draft(Path(source).stem, surface, said)
 
+    def _checked(self, artifact: bytes, digest: str, compiler: Compiler | None) -> Surface:
+        found = read_artifact(artifact)
+        require_hostable(found)
+        surface = self.sandbox.prepare(artifact, digest, compiler)
+        require_agreement(found, surface)
+        return surface
+
     def _admit_new(self, policy: Policy) -> None:
         locked = self.project.lock().tools
         for name, entry in policy.tools.items():
             if name not in locked:
-                try:
-                    self.admit(name, entry.source, [])
-                except HatchwayError as error:
-                    # The catalog will say that it is not admitted; this says why.
-                    self.record(
-                        "tool.refused", Severity.MEDIUM, error.message, tool=name, code=error.code
-                    )
+                # The catalog will say that it is not admitted, and the log why.
+                with contextlib.suppress(HatchwayError):
+                    self.keeper.admit(name, entry.source, [])
 
-    def admit(self, name: str, source: str, allow: list[str]) -> Admitted:
-        """Admit an artifact, and write it into policy and lock.
-
-        Args:
-            name: Its entry in the policy.
-            source: As the policy spells it.
-            allow: What it may use, besides what an entry of that name allows already.
-
-        Raises:
-            HatchwayError: It is refused, or the files cannot be written.
-        """
-        admitted = self.examine(name, source)
-        present = self.project.policy().tools.get(name)
-        held = [str(capability) for capability in present.allow] if present else []
-        self.keep(admitted, [*held, *allow])
-        return admitted
-
-    def restore(self, name: str, locked: LockedTool) -> None:
-        """Bring an artifact that the lockfile pins to this machine, if it is not here.
-
-        Raises:
-            HatchwayError: Its source cannot be read, or has other bytes than were pinned.
-        """
-        if locked.digest in self.store:
-            return
-        found = self.examine(name, locked.source).lock.digest
-        if found != locked.digest:
-            message = f"the lockfile pins {name!r} as {locked.digest}, but its source is {found}"
-            hint = f"find out who changed it; to accept it: hatchway add {locked.source}"
-            raise RegistryError(message, code="registry.changed", hint=f"{hint} --name {name}")
-        self.record(
-            "tool.admitted",
-            Severity.INFORMATIONAL,
-            f"{name} was fetched as it is pinned",
-            tool=name,
-            digest=found,
+    @cached_property
+    def keeper(self) -> Keeper:
+        """What takes artifacts into the policy in force."""
+        return Keeper(
+            project=self.project,
+            admission=self.admission,
+            store=self.store,
+            refused=self._refused,
+            record=self.record,
+            today=today,
         )
 
-    def examine(self, name: str, source: str) -> Admitted:
-        """Admit an artifact without writing anything into policy or lock.
+    def _refused(self, project: Project, policy: Policy) -> Mapping[FileAccess, str]:
+        """The directories of a project's policy that the host would not grant, and why."""
+        return refused_directories(policy, self._protected(project))
 
-        Raises:
-            HatchwayError: It is refused; the refusal is on record.
-        """
-        try:
-            return self.admission.admit(name, source, base=self.project.base)
-        except HatchwayError as error:
-            self.record("tool.refused", Severity.MEDIUM, error.message, tool=name, code=error.code)
-            raise
-
-    def keep(
-        self, admitted: Admitted, allow: list[str], limits: Mapping[str, str | int] | None = None
-    ) -> None:
-        """Write an admitted artifact into policy and lock.
-
-        Args:
-            admitted: The artifact.
-            allow: All that it may use from now on.
-            limits: Limits to write, as they are spelled; others stay as they are.
-
-        Raises:
-            ConfigError: The files cannot be written.
-        """
-        with self.project.editing() as edit:
-            edit.set_tool(admitted.name, admitted.lock.source, allow)
-            edit.set_limits(admitted.name, limits or {})
-            edit.pin(admitted.name, admitted.lock)
-        self.record(
-            "tool.admitted",
-            Severity.INFORMATIONAL,
-            f"{admitted.name} was admitted",
-            tool=admitted.name,
-            digest=admitted.lock.digest,
+    def auditor(self, root: Path) -> Auditor:
+        """Audits what is on this machine; reports name files relative to `root`."""
+        return Auditor(
+            store=self.store,
+            trusted=self.project.trusted,
+            refused=self._refused,
+            today=today(),
+            root=root,
         )
 
     def record(
@@ -314,6 +286,7 @@ class Application:
         digest: str | None = None,
         code: str | None = None,
         capability: str | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         """Put something other than a call on record."""
         self.events.emit(
@@ -326,6 +299,7 @@ class Application:
                 digest=digest,
                 code=code,
                 capability=capability,
+                compiler=compiler,
             )
         )
 
@@ -359,6 +333,11 @@ def open_application(
         found=find_project(start, own, config=config),
         engine_settings=engine_settings,
     )
+
+
+def today() -> date:
+    """The day on which overrides end, the same on every machine."""
+    return datetime.now(tz=UTC).date()
 
 
 def _files(entry: ToolPolicy) -> bool:

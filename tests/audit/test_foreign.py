@@ -7,7 +7,7 @@ import wasmtime
 
 from hatchway.audit import foreign
 from hatchway.audit.foreign import foreign_abi
-from hatchway.audit.outline import outline
+from hatchway.audit.reading import read_artifact
 
 
 def importing(*names: tuple[str, str], more: str = "") -> bytes:
@@ -17,7 +17,7 @@ def importing(*names: tuple[str, str], more: str = "") -> bytes:
 
 
 def abi_of(artifact: bytes) -> str | None:
-    return foreign_abi(outline(artifact))
+    return foreign_abi(read_artifact(artifact))
 
 
 @pytest.mark.parametrize("namespace", foreign._NAMESPACES)

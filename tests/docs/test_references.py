@@ -16,7 +16,9 @@ from hatchway.cli.main import app
 from hatchway.core.capability import CAPABILITY_NAMES
 from hatchway.core.errors import HatchwayError
 from hatchway.core.events import EventName
-from hatchway.core.limits import Limits
+from hatchway.core.limits import GIBIBYTE, Limits
+from hatchway.core.surface import Compiler
+from hatchway.engine.compiling import CompileBudgets
 from hatchway.policy.document import LIMIT_KEYS
 from hatchway.policy.manifest import parse_manifest_toml
 from hatchway.policy.mapping import MEDIA_TYPES
@@ -149,6 +151,18 @@ def test_every_limit_is_documented_with_its_default() -> None:
     assert parse_bytes(said["output"]) == defaults.output_bytes
     for key in ("fuel", "table_elements", "instances", "host_calls"):
         assert int(said[key].replace(",", "")) == getattr(defaults, key)
+
+
+@pytest.mark.parametrize("compiler", get_args(Compiler))
+def test_the_budget_of_every_compiler_is_documented(compiler: Compiler) -> None:
+    table = section((DOCS / "policy.md").read_text(), "The compiler")
+    (row,) = re.findall(rf"^\| `{compiler}` \| (.*) \|$", table, re.MULTILINE)
+    budget = getattr(CompileBudgets(), compiler)
+
+    assert row.startswith(
+        f"{budget.cpu_seconds} CPU-seconds, {budget.wall_seconds:g} s, "
+        f"{budget.memory_bytes // GIBIBYTE} GiB"
+    )
 
 
 def test_every_media_type_of_a_result_is_documented_and_no_other() -> None:

@@ -15,7 +15,7 @@ HOSTILE = Path(__file__).resolve().parents[2] / "examples" / "hostile"
 
 def with_tool(directory: Path, name: str) -> Workbench:
     bench = workbench(directory)
-    bench.application.admit(name, str(HOSTILE / name / f"{name}.wasm"), [])
+    bench.application.keeper.admit(name, str(HOSTILE / name / f"{name}.wasm"), [])
     return bench
 
 

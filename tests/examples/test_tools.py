@@ -57,7 +57,7 @@ COUNTS = {
 def with_tool(directory: Path, place: str) -> Workbench:
     bench = workbench(directory)
     file = EXAMPLES / f"{place}.wasm"
-    bench.application.admit(file.stem, str(file), [])
+    bench.application.keeper.admit(file.stem, str(file), [])
     return bench
 
 
@@ -94,7 +94,7 @@ def test_every_example_is_small_described_and_admitted_without_grants(
     )
     application = workbench(tmp_path).application
 
-    admitted = application.admit(artifact.stem, str(artifact), [])
+    admitted = application.keeper.admit(artifact.stem, str(artifact), [])
 
     assert artifact.stat().st_size < MAX_BYTES
     assert manifest.name == artifact.stem
@@ -129,7 +129,7 @@ def test_logs_keeps_one_place_for_all_the_components_that_come_too_late(tmp_path
 def test_logs_and_summary_answer_like_the_plain_programs(text: str, tmp_path: Path) -> None:
     bench = with_tool(tmp_path, "logs/logs")
     summary = EXAMPLES / "summary" / "summary.wasm"
-    bench.application.admit("summary", str(summary), [])
+    bench.application.keeper.admit("summary", str(summary), [])
     runtime = bench.runtime()
 
     counts = ask(runtime, "logs", {"text": text}).structured

@@ -211,6 +211,32 @@ def test_tools_are_tables(tools: str) -> None:
     assert "must be a table" in complaint(f"version = 1\n{tools}").message
 
 
+# The compiler
+
+
+def test_a_tool_pins_its_compiler_or_has_the_one_of_the_document() -> None:
+    tools = '[tools.a]\nsource = "a"\n[tools.b]\nsource = "b"\ncompiler = "cranelift"\n'
+
+    free = parsed(f"version = 1\n{tools}")
+    pinned = parsed(f'version = 1\ncompiler = "winch"\n{tools}')
+
+    assert [free.compiler_of(name) for name in ("a", "b", "new")] == [None, "cranelift", None]
+    assert [pinned.compiler_of(name) for name in ("a", "b", "new")] == [
+        "winch",
+        "cranelift",
+        "winch",
+    ]
+
+
+@pytest.mark.parametrize("value", ['"gcc"', '"Winch"', "1", '["winch"]', '""'])
+def test_a_compiler_that_nobody_knows_is_refused_with_its_line(value: str) -> None:
+    top = complaint(f"version = 1\ncompiler = {value}")
+    entry = complaint(render(f"compiler = {value}"))
+
+    assert "hatchway.toml:2: 'compiler'" in top.message
+    assert "hatchway.toml:4: 'compiler'" in entry.message
+
+
 # Capabilities
 
 
@@ -513,7 +539,8 @@ values_without_surrogates = json_values().filter(lambda value: "\\ud" not in rep
 
 @patient
 @given(
-    st.sampled_from(("version", "tools", "x")) | st.sampled_from(("source", "allow", "limits")),
+    st.sampled_from(("version", "tools", "x"))
+    | st.sampled_from(("source", "allow", "limits", "compiler")),
     values_without_surrogates,
 )
 def test_any_value_under_any_key_is_a_policy_or_a_config_error(key: str, value: Any) -> None:

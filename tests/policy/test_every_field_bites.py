@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from guests import command, wasm
+from override_proofs import AUDIT_PROOFS, accepting, audit_outcome
 
 from hatchway.cli.main import status_of
 from hatchway.core.call import Execution, Principal
@@ -84,6 +85,7 @@ def limit(line: str) -> str:
 
 POLICY_PROOFS: dict[str, tuple[str, str]] = {
     "version": (policy_text(), policy_text(version="2")),
+    "compiler": (policy_text(), 'compiler = "winch"\n' + policy_text()),
     "tools": (policy_text(), "version = 1"),
     "tools.NAME.source": (policy_text(), policy_text(source="other.wasm")),
     "tools.NAME.allow": (policy_text(), policy_text(more='allow = ["clock"]')),
@@ -93,6 +95,7 @@ POLICY_PROOFS: dict[str, tuple[str, str]] = {
     "tools.NAME.secrets.to": (secret(), secret(to="")),
     "tools.NAME.secrets.header": (policy_text(), secret(header="Authorization")),
     "tools.NAME.secrets.value": (policy_text(), secret(value="Bearer {}")),
+    "tools.NAME.compiler": (policy_text(), policy_text(more='compiler = "winch"')),
     "tools.NAME.limits": (policy_text(), limit("fuel = 5")),
     "tools.NAME.limits.fuel": (limit(""), limit("fuel = 5")),
     "tools.NAME.limits.deadline": (limit(""), limit('deadline = "5s"')),
@@ -120,7 +123,7 @@ def policy_outcome(text: str) -> object:
         policy = parse_policy(text, file="hatchway.toml", base="/")
     except ConfigError as error:
         return (error.code, error.message.partition(": ")[2])
-    catalog = build_catalog(policy, lock(), lambda _: COMMAND)
+    catalog = build_catalog(policy, lock(), lambda *_: COMMAND)
     grants = {name: decide(entry.tool, policy, ADA) for name, entry in catalog.entries.items()}
     return (grants, [(item.name, item.error.code) for item in catalog.quarantined])
 
@@ -129,9 +132,9 @@ def test_every_key_of_a_policy_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> N
     def parse() -> None:
         with pytest.raises(ConfigError, match="secrets"):
             parse_policy(EVERY_TABLE, file="hatchway.toml", base="/")
-        parse_policy(limit(""), file="hatchway.toml", base="/")
+        parse_policy(accepting(), file="hatchway.toml", base="/")
 
-    assert known_keys(monkeypatch, parse) == POLICY_PROOFS.keys()
+    assert known_keys(monkeypatch, parse) == POLICY_PROOFS.keys() | AUDIT_PROOFS.keys()
 
 
 def test_every_limit_has_a_proof() -> None:
@@ -143,6 +146,13 @@ def test_a_key_of_a_policy_changes_what_a_caller_gets(key: str) -> None:
     without, with_it = POLICY_PROOFS[key]
 
     assert policy_outcome(without) != policy_outcome(with_it)
+
+
+@pytest.mark.parametrize("key", AUDIT_PROOFS)
+def test_a_key_for_the_audit_changes_what_it_says(key: str) -> None:
+    without, with_it = AUDIT_PROOFS[key]
+
+    assert audit_outcome(without) != audit_outcome(with_it)
 
 
 @pytest.mark.parametrize("key", LIMIT_KEYS)
@@ -336,7 +346,12 @@ def test_every_key_of_a_manifest_has_a_proof(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_key_of_a_policy_or_manifest_is_proven_by_two_equal_documents() -> None:
-    proofs = [*POLICY_PROOFS.values(), *MANIFEST_PROOFS.values(), *TOLD_ON_ADMISSION.values()]
+    proofs = [
+        *POLICY_PROOFS.values(),
+        *AUDIT_PROOFS.values(),
+        *MANIFEST_PROOFS.values(),
+        *TOLD_ON_ADMISSION.values(),
+    ]
 
     assert all(without != with_it for without, with_it in proofs)
 

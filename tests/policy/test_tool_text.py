@@ -26,6 +26,8 @@ HIDDEN: tuple[Category, ...] = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
         "👩\u200d🔬 in a laboratory",
         "👍🏽",
         "❤️\u200d🔥",
+        "1\ufe0f\u20e3 first, #\ufe0f\u20e3 next",
+        "ℹ\ufe0f ‼\ufe0f 〰\ufe0f",
     ],
 )
 def test_text_that_a_person_sees_whole_hides_nothing(text: str) -> None:
@@ -75,6 +77,11 @@ def test_marks_and_letters_without_a_shape_are_hidden_too(hidden: str) -> None:
 def test_a_joiner_that_joins_nothing_is_hidden() -> None:
     assert hidden_character("👍\u200d") == "U+200D"
     assert hidden_character("👍\u200dpay") == "U+200D"
+
+
+@pytest.mark.parametrize("text", ["1\ufe0f", "1\ufe0fa", "ℹ\ufe0f\ufe0f", "a\ufe0f\u20e3"])
+def test_a_style_for_what_has_none_is_hidden(text: str) -> None:
+    assert hidden_character(text) == "U+FE0F"
 
 
 @patient

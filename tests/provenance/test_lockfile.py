@@ -58,6 +58,7 @@ locked_tools = st.builds(
     signer=st.none() | text,
     grade=st.none() | st.sampled_from("ABCDF"),
     rules=st.none() | text,
+    overrides=st.lists(text, max_size=2).map(tuple),
 )
 lockfiles = st.builds(Lockfile, tools=st.dictionaries(identifiers(), locked_tools, max_size=3))
 
@@ -96,6 +97,7 @@ def test_the_same_content_is_the_same_text(lockfile: Lockfile) -> None:
                 signer=tool.signer,
                 grade=tool.grade,
                 rules=tool.rules,
+                overrides=tool.overrides,
             )
             for name, tool in backwards(lockfile.tools).items()
         }
@@ -131,6 +133,7 @@ def test_a_whole_lockfile_has_this_text() -> None:
       "manifest": {{
         "abi": "json"
       }},
+      "overrides": [],
       "rules": null,
       "signer": "ä",
       "size": 1234,
@@ -211,6 +214,7 @@ def test_what_is_not_a_lockfile_is_damaged(text: str) -> None:
         ("imports", "fd_write"), ("imports", None), ("imports", [5]), ("imports", {}),
         ("manifest", []), ("manifest", "x"), ("tools", []), ("tools", {"grep": "0"}),
         ("tools", {"grep": None}), ("signer", 5), ("grade", False), ("rules", []), ("extra", 1),
+        ("overrides", None), ("overrides", "HW"), ("overrides", [1]), ("overrides", {}),
     ],
     ids=repr,
 )  # fmt: skip

@@ -47,7 +47,7 @@ CARRIED = json.dumps(
 
 def refused(bench: Workbench, source: str) -> HatchwayError:
     with pytest.raises(HatchwayError) as caught:
-        bench.application.admit("tool", source, [])
+        bench.application.keeper.admit("tool", source, [])
     return caught.value
 
 
@@ -56,7 +56,7 @@ def test_a_manifest_travels_inside_the_artifact(tmp_path: Path) -> None:
     file = tmp_path / "echo.wasm"
     file.write_bytes(with_section(wasm(ECHO_JSON), CARRIED))
 
-    admitted = bench.application.admit("echo", str(file), [])
+    admitted = bench.application.keeper.admit("echo", str(file), [])
 
     assert admitted.toolset.tools[0].manifest.description == "Carried inside."
     assert admitted.lock.manifest == json.loads(CARRIED)
@@ -68,7 +68,7 @@ def test_a_component_carries_a_manifest_too(tmp_path: Path) -> None:
     manifest = json.dumps({"tools": [{"name": "echo", "purpose": "Say it again"}]}).encode()
     file.write_bytes(with_section(wasm(ECHO), manifest))
 
-    admitted = bench.application.admit("text", str(file), [])
+    admitted = bench.application.keeper.admit("text", str(file), [])
 
     assert admitted.toolset.tools[0].manifest.purpose == "Say it again"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -590,6 +591,26 @@ def test_an_edit_replaces_what_is_allowed() -> None:
 
     entry = parse_policy(text, file="p", base="/").tools["grep"]
     assert [str(item) for item in entry.allow] == ["random", "env=A=b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        POLICY,
+        POLICY + "[tools.grep.limits]\nfuel = 5 # little\n",
+        'version = 1\ntools.grep.source = "g"\n',
+        'version = 1\ntools = { grep = { source = "g" } }\n',
+        'version = 1\n[tools.grep]\nsource = "g"\ncompiler = "cranelift" # fast\n',
+    ],
+)
+def test_a_compiler_is_pinned_wherever_the_entry_stands(text: str) -> None:
+    before = parse_policy(text, file="p", base="/").tools["grep"]
+
+    changed = edited(text, lambda edit: edit.set_compiler("grep", "winch"))
+
+    after = parse_policy(changed, file="p", base="/").tools["grep"]
+    assert after == replace(before, compiler="winch", allow_lines=after.allow_lines)
+    assert changed.count("#") == text.count("#")
 
 
 def test_a_tool_is_pinned_and_unpinned() -> None:

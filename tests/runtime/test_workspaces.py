@@ -56,8 +56,8 @@ def bench(tmp_path: Path) -> Workbench:
     """An application with the copying tool."""
     made = workbench(tmp_path)
     made.write("copy", LIST_AND_COPY).with_suffix(".tool.toml").write_text(MANIFEST)
-    admitted = made.application.examine("copy", str(tmp_path / "copy.wasm"))
-    made.application.keep(admitted, [], {"scratch": "64KiB"})
+    admitted = made.application.keeper.examine("copy", str(tmp_path / "copy.wasm"))
+    made.application.keeper.keep(admitted, [], {"scratch": "64KiB"})
     return made
 
 

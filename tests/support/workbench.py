@@ -38,7 +38,7 @@ class Workbench:
         file = self.write(name, text)
         if manifest is not None:
             file.with_suffix(".tool.toml").write_text(manifest)
-        self.application.admit(name, str(file), list(allow))
+        self.application.keeper.admit(name, str(file), list(allow))
 
     def runtime(self) -> Runtime:
         """A runtime over everything admitted so far."""

@@ -38,9 +38,9 @@ class Import:
 
     def __str__(self) -> str:
         """As policy, lockfile and events spell it."""
-        if not self.namespace or not self.name:
-            return self.namespace or self.name
-        return f"{self.namespace}{'#' if self.is_component else '.'}{self.name}"
+        if not self.is_component:  # where either may be empty, and means something
+            return f"{self.namespace}.{self.name}"
+        return "#".join(filter(None, (self.namespace, self.name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +155,8 @@ class Artifact:
         customs: The custom sections at top level, in order.
         runs_at_start: It has a start function or section at top level.
         features: Of all its modules and of the component itself.
+        inner_customs: The custom sections of the components nested inside, in order; those of
+            modules are with the modules.
     """
 
     kind: Literal["module", "component"]
@@ -171,9 +173,10 @@ class Artifact:
     producers: tuple[Producer, ...]
     runs_at_start: bool
     features: frozenset[str]
+    inner_customs: tuple[CustomSection, ...] = ()
 
     @property
     def all_customs(self) -> tuple[CustomSection, ...]:
         """Custom sections anywhere inside, those at top level first."""
         inner = [section for module in self.modules if module.path for section in module.customs]
-        return (*self.customs, *inner)
+        return (*self.customs, *self.inner_customs, *inner)

@@ -11,7 +11,11 @@ from __future__ import annotations
 from hatchway.core.errors import AdmissionError
 
 MAGIC = b"\0asm"
+MODULE_VERSION = b"\1\0\0\0"
+COMPONENT_VERSION = b"\x0d\0\1\0"
 MAX_NAME_BYTES = 100_000
+MAX_KEPT = 500_000
+"""Things of one artifact that a value is made for. A large real one has some ten thousand."""
 
 
 class MalformedError(AdmissionError):
@@ -23,17 +27,26 @@ class MalformedError(AdmissionError):
 class Reader:
     """A position in some bytes, and what may be read from there."""
 
-    __slots__ = ("_data", "_end", "at")
+    __slots__ = ("_data", "_end", "_kept", "at")
 
-    def __init__(self, data: bytes, at: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self, data: bytes, at: int = 0, end: int | None = None, kept: list[int] | None = None
+    ) -> None:
         self._data = data
         self.at = at
         self._end = len(data) if end is None else end
+        # One number that all readers of an artifact share.
+        self._kept = [0] if kept is None else kept
 
     @property
     def is_done(self) -> bool:
         """Whether everything was read."""
         return self.at >= self._end
+
+    @property
+    def left(self) -> int:
+        """How many bytes there are still."""
+        return self._end - self.at
 
     def byte(self) -> int:
         """The next byte."""
@@ -43,37 +56,155 @@ class Reader:
         self.at += 1
         return value
 
+    def peek(self) -> int:
+        """The next byte, which stays where it is."""
+        value = self.byte()
+        self.at -= 1
+        return value
+
     def u32(self) -> int:
         """An unsigned LEB128 integer of at most 32 bits, in at most five bytes."""
-        value = 0
-        for shift in range(0, 35, 7):
-            byte = self.byte()
+        at = self.at
+        # Nearly all integers of real binaries take one byte.
+        if at < self._end and (value := self._data[at]) < 0x80:
+            self.at = at + 1
+            return value
+        return self._unsigned(32)
+
+    def u64(self) -> int:
+        """An unsigned LEB128 integer of at most 64 bits, in at most ten bytes."""
+        return self._unsigned(64)
+
+    def s32(self) -> int:
+        """A signed LEB128 integer of 32 bits."""
+        return self._signed(32)
+
+    def s33(self) -> int:
+        """A signed LEB128 integer of 33 bits: a type's index, or below zero a type's code."""
+        return self._signed(33)
+
+    def s64(self) -> int:
+        """A signed LEB128 integer of 64 bits."""
+        return self._signed(64)
+
+    def _unsigned(self, bits: int) -> int:
+        value, _ = self._groups(bits)
+        if value >> bits:
+            raise self.malformed(f"an integer does not fit in {bits} bits")
+        return value
+
+    def _signed(self, bits: int) -> int:
+        value, width = self._groups(bits)
+        if value >> (width - 1):
+            value -= 1 << width
+        if not -1 << (bits - 1) <= value < 1 << (bits - 1):
+            raise self.malformed(f"an integer does not fit in {bits} bits")
+        return value
+
+    def _groups(self, bits: int) -> tuple[int, int]:
+        """The bits of a LEB128 integer, of at most so many, and how many there were."""
+        data, at, end = self._data, self.at, self._end
+        value = shift = 0
+        while at < end:
+            byte = data[at]
+            at += 1
             value |= (byte & 0x7F) << shift
-            if not byte & 0x80:
-                if value >> 32:
-                    raise self.malformed("an integer does not fit in 32 bits")
-                return value
-        raise self.malformed("an integer is encoded in too many bytes")
+            shift += 7
+            if byte < 0x80:
+                self.at = at
+                return value, shift
+            if shift >= bits:
+                self.at = at
+                raise self.malformed("an integer is encoded in too many bytes")
+        self.at = at
+        raise self.malformed("it ends in the middle of something")
+
+    def u32s(self, count: int, *, below: int) -> list[int] | bytes:
+        """`count` unsigned integers, all of them indices into a space of `below` things."""
+        if count > self.left:
+            raise self.malformed(f"{count} items are announced in {self.left} bytes")
+        block = self._data[self.at : self.at + count]
+        if block.isascii():  # each takes one byte, and they can be looked at together
+            self.at += count
+            found: list[int] | bytes = block
+        else:
+            found = [self.u32() for _ in range(count)]
+        if found and max(found) >= below:
+            raise self.malformed(f"index {max(found)} is used, and there are {below}")
+        return found
+
+    def index(self, below: int, what: str) -> int:
+        """An index into a space of `below` things called `what`."""
+        number = self.u32()
+        if number >= below:
+            raise self.malformed(f"{what} {number} is used, and there are {below}")
+        return number
+
+    def flag(self, what: str) -> bool:
+        """A byte that is 0 or 1."""
+        value = self.byte()
+        if value > 1:
+            raise self.malformed(f"{what} must be 0 or 1, not {value:#x}")
+        return bool(value)
+
+    def expect(self, value: int, what: str) -> None:
+        """Step over the byte `value`."""
+        if (found := self.byte()) != value:
+            raise self.malformed(f"{what} must be {value:#x}, not {found:#x}")
+
+    def step_over(self, count: int) -> int:
+        """Step over `count` things that say their own size; the largest size."""
+        data, at, end = self._data, self.at, self._end
+        largest = 0
+        for _ in range(count):
+            # The same as `u32` and `skip`: a large binary has hundreds of thousands of these.
+            if at < end and (size := data[at]) < 0x80:
+                at += 1
+            else:
+                self.at = at
+                size = self.u32()
+                at = self.at
+            if size > end - at:
+                self.at = at
+                self.skip(size)
+            at += size
+            if size > largest:  # noqa: PLR1730 - three times as fast as max()
+                largest = size
+        self.at = at
+        return largest
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
+        start = self.at
+        self.skip(count)
+        return self._data[start : self.at]
+
+    def skip(self, count: int) -> None:
+        """Step over `count` bytes without copying them."""
         if count > self._end - self.at:
             raise self.malformed(f"{count} bytes are announced and {self._end - self.at} are left")
-        data = self._data[self.at : self.at + count]
         self.at += count
-        return data
 
     def section(self, size: int) -> Reader:
         """A reader of the next `size` bytes, which this one steps over."""
         if size > self._end - self.at:
             raise self.malformed(f"a section of {size} bytes runs past the end")
-        inner = Reader(self._data, self.at, self.at + size)
+        inner = Reader(self._data, self.at, self.at + size, self._kept)
         self.at += size
         return inner
 
     def rest(self) -> bytes:
         """Everything that is left."""
         return self.take(self._end - self.at)
+
+    def end(self) -> None:
+        """Make sure that everything was read.
+
+        Raises:
+            MalformedError: Something is left.
+        """
+        if self.at < self._end:
+            raise self.malformed("a section is longer than what it lists")
 
     def name(self) -> str:
         """A length and that many bytes of UTF-8."""
@@ -85,12 +216,30 @@ class Reader:
         except UnicodeDecodeError:
             raise self.malformed("a name is not UTF-8") from None
 
-    def count(self) -> int:
+    def count(self, at_most: int | None = None) -> int:
         """How many items follow; each takes a byte at least."""
         number = self.u32()
         if number > self._end - self.at:
             raise self.malformed(f"{number} items are announced in {self._end - self.at} bytes")
+        if at_most is not None and number > at_most:
+            raise self.malformed(f"{number} items are announced where at most {at_most} may be")
         return number
+
+    def keep(self, number: int = 1) -> None:
+        """Count `number` things that a value is made for.
+
+        Raises:
+            MalformedError: The artifact has too many of them.
+        """
+        self._kept[0] += number
+        if self._kept[0] > MAX_KEPT:
+            raise self.malformed(f"it defines more than {MAX_KEPT} things")
+
+    def items(self, at_most: int | None = None) -> range:
+        """One number for each of the items that follow, for each of which a value is made."""
+        number = self.count(at_most)
+        self.keep(number)
+        return range(number)
 
     def malformed(self, why: str) -> MalformedError:
         """The complaint that `why`, with the place."""

@@ -137,5 +137,8 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """What a person names it by: the rule and the start of the fingerprint."""
-        return f"{self.rule.id}:{self.fingerprint[:8]}"
+        """What a person names it by: the rule and 64 bits of the fingerprint.
+
+        Fewer would let whoever ships the next release look for a weakness with the same name.
+        """
+        return f"{self.rule.id}:{self.fingerprint[:16]}"

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hatchway.audit.capabilities import capabilities_of
 from hatchway.cli.options import (
     Allow,
+    CompilerOption,
     Json,
     LimitOption,
     application,
+    compiler_named,
     grantable,
     limits,
     spelled_limits,
@@ -30,13 +33,14 @@ from hatchway.runtime.catalog import require_memory
 from hatchway.runtime.project import sidecar_of
 
 if TYPE_CHECKING:
+    from hatchway.audit.report import Report
     from hatchway.compose import Application
     from hatchway.core.capability import Capability
     from hatchway.core.limits import Limits
     from hatchway.core.manifest import Want
     from hatchway.policy.document import ToolPolicy
     from hatchway.provenance.lockfile import LockedTool
-    from hatchway.runtime.admission import Admitted
+    from hatchway.runtime.admission import Candidate
     from hatchway.runtime.project import Project
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The .wasm file to admit.")]
@@ -55,12 +59,18 @@ Draft = Annotated[
 ]
 
 
+_QUIET = frozenset({"info", "low"})
+"""Severities that nobody has to read before answering."""
+
+
 def add(
     context: typer.Context,
     source: Source,
     name: NameOption = None,
     allow: Allow = None,
     limit: LimitOption = None,
+    compiler: CompilerOption = None,
+    *,
     yes: Yes = False,
     draft: Draft = False,
     json: Json = False,
@@ -70,7 +80,7 @@ def add(
     if draft:
         _write_draft(opened, source)
         return
-    wanted, bounds = grantable(allow), spelled_limits(limit)
+    wanted, bounds, pinned = grantable(allow), spelled_limits(limit), compiler_named(compiler)
     limits(limit)  # refuses what is misspelt, before anything else happens
     opened.require_grantable(wanted)
     opened.project.require_in_force()
@@ -81,28 +91,30 @@ def add(
     spelled = _source_for(opened.project, source)
     replaced = opened.project.lock().tools.get(owner)
     say(f"checking {source} (compiling, if it is new here)")
-    admitted = opened.examine(owner, spelled)
+    candidate = opened.keeper.examine(owner, spelled, pinned)
     present = opened.project.policy().tools.get(owner)
     held = [] if present is None else list(present.allow)
-    if is_another := _is_another(admitted, present, replaced):
-        _describe(admitted, wanted)
+    is_another = _is_another(candidate, present, replaced)
+    offered = wanted if is_another else [*held, *wanted]
+    report = opened.keeper.audited(candidate, _spelled(offered), bounds, pinned)
+    _describe(candidate, offered, report)
+    if is_another:
         say(f"  replaces     {replaced.digest if replaced else 'what the policy names'}")
-    else:
-        _describe(admitted, [*held, *wanted])
+    opened.keeper.require_unblocked(report)
     carried = _carried(owner, held, wanted, yes=yes) if is_another else held
     granted = [*carried, *wanted]
     if not yes:
-        granted += _ask(admitted, granted)
+        granted += _ask(candidate, granted)
     opened.require_grantable(granted)
-    new = [str(capability) for capability in granted]
-    opened.keep(admitted, new, bounds)
+    new = _spelled(granted)
+    report = opened.keeper.keep(candidate, new, bounds, pinned)
     say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
-    _warn_about_limits(admitted, opened.project.policy().tools[owner].limits)
+    _warn_about_limits(candidate, opened.project.policy().tools[owner].limits)
     if json:
-        print_json(_report(admitted, new))
+        print_json(_report(candidate, new, report))
     else:
-        _suggest(admitted)
-        if admitted.manifest is None and admitted.surface.is_command:
+        _suggest(candidate)
+        if candidate.manifest is None and candidate.surface.is_command:
             say(
                 f"without a manifest it takes raw arguments; for one: hatchway add {source} --draft"
             )
@@ -140,12 +152,12 @@ def _source_for(project: Project, source: str) -> str:
 
 
 def _is_another(
-    admitted: Admitted, present: ToolPolicy | None, replaced: LockedTool | None
+    candidate: Candidate, present: ToolPolicy | None, replaced: LockedTool | None
 ) -> bool:
     """Whether the policy's entry of that name was written for another artifact."""
     if replaced is not None:
-        return replaced.digest != admitted.lock.digest
-    return present is not None and present.source != admitted.lock.source
+        return replaced.digest != candidate.lock.digest
+    return present is not None and present.source != candidate.lock.source
 
 
 def _carried(
@@ -171,32 +183,48 @@ def _carried(
     ]
 
 
-def _describe(admitted: Admitted, granted: list[Capability]) -> None:
-    lock = admitted.lock
-    purpose = admitted.toolset.tools[0].manifest.purpose or "not stated"
-    say(f"{admitted.name}: {lock.kind}, {lock.size} bytes, {lock.digest}")
-    if admitted.manifest is not None and (admitted.manifest.name or admitted.manifest.version):
-        itself = f"{admitted.manifest.name or '-'} {admitted.manifest.version or ''}"
+def _spelled(capabilities: list[Capability]) -> list[str]:
+    return [str(capability) for capability in capabilities]
+
+
+def _describe(candidate: Candidate, granted: list[Capability], report: Report) -> None:
+    """One screen: what it says it is for, what it can ask for, what it gets, what is odd."""
+    lock = candidate.lock
+    purpose = candidate.toolset.tools[0].manifest.purpose or "not stated"
+    say(f"{candidate.name}: {lock.kind}, {lock.size} bytes, {lock.digest}")
+    if candidate.manifest is not None and (candidate.manifest.name or candidate.manifest.version):
+        itself = f"{candidate.manifest.name or '-'} {candidate.manifest.version or ''}"
         say(f"  says it is   {printable(itself.strip())}")
     say(f"  purpose      {printable(purpose)}")
-    say(f"  tools        {', '.join(tool.name for tool in admitted.toolset.tools)}")
-    for item in admitted.toolset.rejected:
+    say(f"  tools        {', '.join(tool.name for tool in candidate.toolset.tools)}")
+    for item in candidate.toolset.rejected:
         say(f"  left out     {item.name}: {item.reason}")
-    say(f"  can ask for  {plural(len(lock.imports), 'host function')}")
-    for want, word in _wants(admitted):
+    if candidate.compilation.given_up is not None:
+        say(f"  compiler     {candidate.compilation}")
+    powers = capabilities_of(candidate.subject.artifact.imports)
+    can = ", ".join(f"{name} ({len(functions)})" for name, functions in powers.items())
+    say(f"  can ask for  {can or 'nothing'}")
+    for want, word in _wants(candidate):
         state = "granted" if covering(granted, want.capability) else "not granted"
         reason = unsupported_reason(want.capability)
         note = f"; {reason}" if reason else ""
         asked = f"{printable(str(want.capability))} ({printable(want.reason)})"
         say(f"  {word:<12} {asked}: {state}{note}")
-    allowed = ", ".join(str(capability) for capability in granted)
-    say(f"  granted      {allowed or 'nothing'}")
+    say(f"  granted      {', '.join(_spelled(granted)) or 'nothing'}")
+    say(f"  grade        {report.grade}, {report.score} of 100")
+    for finding in report.findings:
+        if finding.severity not in _QUIET:
+            note = "overridden" if finding.override else finding.severity
+            say(f"  odd          {finding.id} ({note}) {finding.message}")
+    quiet = sum(finding.severity in _QUIET for finding in report.findings)
+    if quiet:
+        say(f"  noted        {plural(quiet, 'smaller thing')}: hatchway audit {lock.source} -v")
 
 
-def _wants(admitted: Admitted) -> list[tuple[Want, str]]:
+def _wants(candidate: Candidate) -> list[tuple[Want, str]]:
     """Every distinct wish of the manifest, and how strong it is."""
     seen: dict[str, tuple[Want, str]] = {}
-    for tool in admitted.toolset.tools:
+    for tool in candidate.toolset.tools:
         for want in tool.manifest.requires:
             seen[str(want.capability)] = (want, "requires")
         for want in tool.manifest.optional:
@@ -204,17 +232,17 @@ def _wants(admitted: Admitted) -> list[tuple[Want, str]]:
     return list(seen.values())
 
 
-def _ask(admitted: Admitted, granted: list[Capability]) -> list[Capability]:
+def _ask(candidate: Candidate, granted: list[Capability]) -> list[Capability]:
     """What a person grants in addition; nothing goes on without a person's yes."""
     if not sys.stdin.isatty():
-        message = f"{admitted.name!r} was not confirmed"
+        message = f"{candidate.name!r} was not confirmed"
         hint = "add --yes to grant exactly what --allow spells out"
         raise ConfigError(message, code="config.not_confirmed", hint=hint)
     extra: list[Capability] = []
-    for want, word in _wants(admitted):
+    for want, word in _wants(candidate):
         if unsupported_reason(want.capability) is None and not covering(granted, want.capability):
             extra += _asked(want.capability, word)
-    typer.confirm(f"admit {admitted.name}?", default=False, abort=True, err=True)
+    typer.confirm(f"admit {candidate.name}?", default=False, abort=True, err=True)
     return extra
 
 
@@ -228,32 +256,37 @@ def _asked(wanted: Capability, word: str) -> list[Capability]:
     return [replace(wanted, host_path=str(Path(answer).absolute()))] if answer else []
 
 
-def _warn_about_limits(admitted: Admitted, bounds: Limits) -> None:
-    tools = admitted.toolset.tools
+def _warn_about_limits(candidate: Candidate, bounds: Limits) -> None:
+    tools = candidate.toolset.tools
     if not bounds.scratch_bytes and any(tool.manifest.uses_workspace for tool in tools):
-        again = f"hatchway add {admitted.lock.source} --name {admitted.name}"
+        again = f"hatchway add {candidate.lock.source} --name {candidate.name}"
         warn(f"it works on files, and has no scratch space: {again} --limit scratch=16MiB")
     try:
-        require_memory(admitted.name, admitted.surface, bounds)
+        require_memory(candidate.name, candidate.surface, bounds)
     except ConfigError as error:
         warn(f"{error.message}; write {error.hint} into the policy")
 
 
-def _report(admitted: Admitted, granted: list[str]) -> dict[str, object]:
+def _report(candidate: Candidate, granted: list[str], report: Report) -> dict[str, object]:
     return {
-        "name": admitted.name,
-        "digest": admitted.lock.digest,
-        "kind": admitted.lock.kind,
-        "tools": [tool.name for tool in admitted.toolset.tools],
+        "name": candidate.name,
+        "digest": candidate.lock.digest,
+        "kind": candidate.lock.kind,
+        "tools": [tool.name for tool in candidate.toolset.tools],
         "grants": granted,
+        "grade": report.grade,
+        "findings": [
+            {"id": item.id, "severity": item.severity, "message": item.message}
+            for item in report.standing
+        ],
         "left_out": [
-            {"name": item.name, "reason": item.reason} for item in admitted.toolset.rejected
+            {"name": item.name, "reason": item.reason} for item in candidate.toolset.rejected
         ],
     }
 
 
-def _suggest(admitted: Admitted) -> None:
-    tool = admitted.toolset.tools[0]
+def _suggest(candidate: Candidate) -> None:
+    tool = candidate.toolset.tools[0]
     required = tool.input_schema.get("required", [])
     example = "{" + ", ".join(f'"{name}": …' for name in required) + "}"
     say(f"try: hatchway call {tool.name} '{example}'")

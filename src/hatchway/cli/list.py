@@ -24,11 +24,12 @@ def list_tools(context: typer.Context, json: Json = False) -> None:
     if not rows:
         say("no tools yet; admit one with: hatchway add FILE.wasm")
     print_table(
-        ("NAME", "STATE", "KIND", "TOOLS", "GRANTS", "DIGEST"),
+        ("NAME", "STATE", "GRADE", "KIND", "TOOLS", "GRANTS", "DIGEST"),
         [
             (
                 str(row["name"]),
                 str(row["state"]),
+                str(row["grade"] or "-"),
                 str(row["kind"] or "-"),
                 ", ".join(row["tools"]) or "-",
                 ", ".join(row["grants"]) or "nothing",

@@ -11,12 +11,14 @@ import typer
 
 import hatchway
 from hatchway.cli.add import add
+from hatchway.cli.audit import audit
 from hatchway.cli.call import call
 from hatchway.cli.demo import demo
 from hatchway.cli.doctor import doctor
 from hatchway.cli.events import events
 from hatchway.cli.explain import explain
 from hatchway.cli.grant import grant, revoke
+from hatchway.cli.inspect import inspect
 from hatchway.cli.install import install
 from hatchway.cli.list import list_tools
 from hatchway.cli.options import Chosen
@@ -63,6 +65,8 @@ def main(
 
 
 app.command("demo")(demo)
+app.command("inspect")(inspect)
+app.command("audit")(audit)
 app.command("add")(add)
 app.command("remove")(remove)
 app.command("list")(list_tools)

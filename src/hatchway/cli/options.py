@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import Limits
+from hatchway.core.surface import Compiler
 from hatchway.policy.document import LIMIT_KEYS, unsupported_reason
 from hatchway.policy.grammar import parse_capability
 
@@ -38,6 +39,15 @@ LimitOption = Annotated[
         "--limit",
         metavar="KEY=VALUE",
         help="Change a limit, for example fuel=1000000, deadline=2s or memory=128MiB.",
+    ),
+]
+
+CompilerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--compiler",
+        metavar="COMPILER",
+        help="Pin the compiler: cranelift or winch. By default the one that fits.",
     ),
 ]
 
@@ -82,6 +92,21 @@ def grantable_capability(text: str) -> Capability:
         message = f"{text!r}: {reason}"
         raise ConfigError(message, code="config.unsupported")
     return capability
+
+
+def compiler_named(text: str | None) -> Compiler | None:
+    """The compiler of `--compiler`.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    for known in get_args(Compiler):
+        if text == known:
+            return cast("Compiler", known)
+    if text is not None:
+        message = f"--compiler is one of {', '.join(get_args(Compiler))}; got {text!r}"
+        raise ConfigError(message)
+    return None
 
 
 def spelled_limits(texts: list[str] | None) -> dict[str, str | int]:

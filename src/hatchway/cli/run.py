@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hatchway.cli.call import OPERATOR, interruptible, report, say_denials
-from hatchway.cli.options import Allow, Json, LimitOption, application, grantable, limits
+from hatchway.cli.options import (
+    Allow,
+    CompilerOption,
+    Json,
+    LimitOption,
+    application,
+    compiler_named,
+    grantable,
+    limits,
+)
 from hatchway.cli.output import complain, print_json, say, write_bytes
 from hatchway.core.call import Outcome, ToolCall
 from hatchway.core.errors import CallError, InvalidArgumentsError, UnknownToolError
@@ -41,12 +50,13 @@ def run_file(
     function: Function = None,
     allow: Allow = None,
     limit: LimitOption = None,
+    compiler: CompilerOption = None,
     json: Json = False,
 ) -> int:
     """Run a WebAssembly file once, with what --allow grants and nothing else."""
     opened = application(context)
     granted, bounds = grantable(allow), limits(limit)
-    runtime, tools = opened.one_off(file, granted, bounds)
+    runtime, tools = opened.one_off(file, granted, bounds, compiler_named(compiler))
     try:
         tool = _chosen(tools, function)
         arguments = _arguments(tool, words or [])

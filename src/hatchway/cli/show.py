@@ -16,6 +16,7 @@ from hatchway.runtime.effects import annotations_of
 
 if TYPE_CHECKING:
     from hatchway.core.limits import Limits
+    from hatchway.core.surface import Compilation
     from hatchway.runtime.catalog import Catalog
 
 
@@ -24,13 +25,16 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     opened = application(context)
     catalog = opened.catalog()
     require_tool(dict(catalog.policy.tools), name)
-    report = _report(catalog, name)
+    locked, pinned = catalog.lock.tools.get(name), catalog.policy.compiler_of(name)
+    compilation = None if locked is None else opened.sandbox.compilation(locked.digest, pinned)
+    report = _report(catalog, name, compilation)
     if json:
         print_json(report)
         return
-    for key in ("name", "state", "kind", "digest", "source"):
+    for key in ("name", "state", "grade", "kind", "digest", "source"):
         print_line(f"{key:<10} {printable(str(report[key] or '-'), limit=500)}")
     print_line(f"{'grants':<10} {', '.join(report['grants']) or 'nothing'}")
+    print_line(f"{'compiler':<10} {'-' if compilation is None else compilation}")
     print_line(f"{'limits':<10} {_spelled(catalog.policy.tools[name].limits)}")
     for tool in report["functions"]:
         print_line(f"tool       {tool['name']}: {printable(tool['description'], limit=300)}")
@@ -63,13 +67,14 @@ def _by_module(imports: list[str]) -> dict[str, list[str]]:
     return grouped
 
 
-def _report(catalog: Catalog, owner: str) -> dict[str, Any]:
+def _report(catalog: Catalog, owner: str, compilation: Compilation | None) -> dict[str, Any]:
     policy, locked = catalog.policy.tools[owner], catalog.lock.tools.get(owner)
     limits = policy.limits
     return {
         **entry(catalog, owner),
         "source": policy.source,
         "size": None if locked is None else locked.size,
+        "compiler": None if compilation is None else compilation.compiler,
         "limits": {
             "fuel": limits.fuel,
             "deadline": spell_seconds(limits.deadline_seconds),

@@ -44,9 +44,9 @@ def trust(
         pinned = locked.get(name)
         try:
             if pinned is not None and pinned.source == entry.source:
-                opened.restore(name, pinned)
+                opened.keeper.restore(name, pinned)
             else:
-                opened.admit(name, entry.source, [])
+                opened.keeper.admit(name, entry.source, [])
         except HatchwayError as error:
             failed += 1
             say(f"{name} cannot be admitted:")

@@ -47,6 +47,7 @@ def decide(tool: Tool, policy: Policy, principal: Principal) -> Grant:
         limits=entry.limits,
         directories=_directories(entry, policy),
         workspace=_workspace(tool, entry),
+        compiler=entry.compiler,
     )
 
 

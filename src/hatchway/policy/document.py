@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from hatchway.core.capability import (
     Capability,
@@ -15,8 +15,10 @@ from hatchway.core.capability import (
 )
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import FOUR_GIBIBYTES, KIBIBYTE, MEBIBYTE, Limits
+from hatchway.core.surface import Compiler
 from hatchway.core.untrusted import printable, shown
 from hatchway.policy.grammar import TOOL_NAME, parse_capability
+from hatchway.policy.overrides import Override, overrides_in
 from hatchway.policy.reading import Table, read_toml
 from hatchway.policy.units import parse_bytes, parse_count, parse_seconds
 
@@ -39,6 +41,8 @@ class ToolPolicy:
         allow: What a call may touch.
         allow_lines: The line of each entry of `allow`, for explanations.
         limits: What a call may consume.
+        compiler: The only one whose code may run; None leaves it to the host.
+        overrides: Findings of the audit that somebody decided to live with.
     """
 
     name: str
@@ -46,6 +50,8 @@ class ToolPolicy:
     allow: tuple[Capability, ...] = ()
     allow_lines: tuple[int | None, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    compiler: Compiler | None = None
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,7 @@ class Policy:
     Attributes:
         tenant: The only tenant it speaks for.
         tools: By name. A tool that is not here may not be called.
+        compiler: The compiler of tools that name none; None leaves it to the host.
         host_environment: The host's values of the variables that some entry inherits.
         directories: The host's directories that some entry grants, opened and checked.
         file: The document it was read from.
@@ -62,9 +69,15 @@ class Policy:
 
     tenant: str = LOCAL_TENANT
     tools: Mapping[str, ToolPolicy] = field(default_factory=dict)
+    compiler: Compiler | None = None
     host_environment: Mapping[str, str] = field(default_factory=dict)
     directories: Mapping[FileAccess, int] = field(default_factory=dict)
     file: str = FILE_NAME
+
+    def compiler_of(self, name: str) -> Compiler | None:
+        """The pinned compiler of the entry `name`, whether there is one yet or not."""
+        entry = self.tools.get(name)
+        return self.compiler if entry is None else entry.compiler
 
 
 def unsupported_reason(capability: Capability) -> str | None:
@@ -90,11 +103,12 @@ def parse_policy(text: str, *, file: str, base: str) -> Policy:
         ConfigError: With file, line and the nearest valid key.
     """
     root = read_toml(text, file=file)
-    root.only("version", "tools")
+    root.only("version", "compiler", "tools")
     version = root.parsed("version", parse_count, 0)
     if version != VERSION:
         message = f"expected 'version = {VERSION}', got {shown(version, limit=30)}"
         raise root.error(message, "version", code="config.version")
+    compiler = _compiler(root, None)
     tools = root.table("tools")
     entries: dict[str, ToolPolicy] = {}
     for name in tools:
@@ -103,12 +117,12 @@ def parse_policy(text: str, *, file: str, base: str) -> Policy:
                 f"{printable(name)!r} is not a tool's name: letters, digits, '_', '-'; 64 at most"
             )
             raise tools.error(message, name)
-        entries[name] = _tool(name, tools.table(name), base)
-    return Policy(tools=entries, file=file)
+        entries[name] = _tool(name, tools.table(name), base, compiler)
+    return Policy(tools=entries, compiler=compiler, file=file)
 
 
-def _tool(name: str, table: Table, base: str) -> ToolPolicy:
-    table.only("source", "allow", "secrets", "limits")
+def _tool(name: str, table: Table, base: str, compiler: Compiler | None) -> ToolPolicy:
+    table.only("source", "allow", "secrets", "limits", "overrides", "compiler")
     source = table.text("source", limit=4096)
     if not source:
         message = f"[tools.{name}] needs a source"
@@ -124,7 +138,14 @@ def _tool(name: str, table: Table, base: str) -> ToolPolicy:
         allow=allow,
         allow_lines=tuple(table.line("allow", index) for index in range(len(allow))),
         limits=_limits(table.table("limits")),
+        compiler=_compiler(table, compiler),
+        overrides=overrides_in(table),
     )
+
+
+def _compiler(table: Table, default: Compiler | None) -> Compiler | None:
+    chosen = table.choice("compiler", get_args(Compiler), default)
+    return cast("Compiler | None", chosen)
 
 
 def _allowed(table: Table, index: int, text: str, base: str) -> Capability:

@@ -58,6 +58,15 @@ def parse_manifest_json(data: bytes, *, file: str) -> Manifest:
     Raises:
         ConfigError: Naming the artifact and the key.
     """
+    return manifest_from_values(manifest_values(data, file=file), file=file)
+
+
+def manifest_values(data: bytes, *, file: str) -> dict[str, Any]:
+    """The document in an artifact's `hatchway` section, not looked at any further.
+
+    Raises:
+        ConfigError: It is not a JSON object.
+    """
     if len(data) > MAX_DOCUMENT_BYTES:
         message = f"{file}: the manifest is larger than {MAX_DOCUMENT_BYTES} bytes"
         raise ConfigError(message, code="config.too_large")
@@ -66,14 +75,14 @@ def parse_manifest_json(data: bytes, *, file: str) -> Manifest:
     except (ValueError, RecursionError) as error:
         message = f"{file}: the manifest is not valid JSON: {printable(str(error))}"
         raise ConfigError(message, code="config.syntax") from error
-    return manifest_from_values(values, file=file)
-
-
-def manifest_from_values(values: Any, *, file: str) -> Manifest:
-    """The manifest in already parsed values, as the lockfile keeps them."""
     if not isinstance(values, dict):
         message = f"{file}: the manifest must be an object"
         raise ConfigError(message)
+    return values
+
+
+def manifest_from_values(values: Mapping[str, Any], *, file: str) -> Manifest:
+    """The manifest in already parsed values, as the lockfile keeps them."""
     return _manifest(Table(values, file=file))
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LAYOUT = frozenset("\n\t")
@@ -17,14 +21,24 @@ _WITHOUT_SHAPE = frozenset(
 """Marks and letters that Unicode says are not drawn (Default_Ignorable_Code_Point)."""
 _EMOJI_STYLE = frozenset("\ufe0e\ufe0f")
 _ZERO_WIDTH_JOINER = "\u200d"
+_KEYCAP = "\u20e3"
+_STYLED = frozenset("‼⁉〰ℹ")
+"""Not symbols to Unicode, but emoji when a style follows (emoji-variation-sequences.txt)."""
+_ON_A_KEY = frozenset("#*0123456789")
 
 
 def hidden_character(text: str) -> str | None:
-    """The first character of `text` that a person would not see, as ``U+XXXX``, or None.
+    """The first character of `text` that a person would not see, as ``U+XXXX``, or None."""
+    first = next(hidden_positions(text), None)
+    return None if first is None else f"U+{ord(text[first]):04X}"
+
+
+def hidden_positions(text: str) -> Iterator[int]:
+    """Where in `text` characters stand that a person would not see, from left to right.
 
     Control, format (bidi overrides, zero-width), private-use, surrogate and unassigned
-    characters are hidden. Line feed and tab are not, nor is a zero-width joiner between
-    two symbols, which is how emoji are composed.
+    characters are hidden. Line feed and tab are not, nor is what emoji are composed of: a
+    zero-width joiner between two symbols, and one choice of style after a symbol or a key.
     """
     for index, character in enumerate(text):
         if not _is_hidden(character):
@@ -32,10 +46,9 @@ def hidden_character(text: str) -> str | None:
         before, after = text[index - 1 : index], text[index + 1 : index + 2]
         if character == _ZERO_WIDTH_JOINER and _is_symbol(before) and _is_symbol(after):
             continue
-        if character in _EMOJI_STYLE and _is_symbol(before) and before not in _EMOJI_STYLE:
+        if character in _EMOJI_STYLE and _takes_a_style(before, after):
             continue
-        return f"U+{ord(character):04X}"
-    return None
+        yield index
 
 
 def _is_hidden(character: str) -> bool:
@@ -49,3 +62,12 @@ def _is_symbol(character: str) -> bool:
     return bool(character) and (
         unicodedata.category(character) in ("So", "Sk", "Sm") or character in _EMOJI_STYLE
     )
+
+
+def _takes_a_style(before: str, after: str) -> bool:
+    """Whether a choice between text and emoji style may stand between these two."""
+    if before in _EMOJI_STYLE:
+        return False
+    if before in _ON_A_KEY:
+        return after == _KEYCAP
+    return before in _STYLED or _is_symbol(before)

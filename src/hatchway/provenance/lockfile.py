@@ -34,6 +34,7 @@ _KEYS = frozenset(
         "signer",
         "grade",
         "rules",
+        "overrides",
     }
 )
 
@@ -50,8 +51,10 @@ class LockedTool:
         manifest: The whole manifest it was admitted with; None without one.
         tools: A hash of every model-visible field, by tool name.
         signer: Who signed it; None until signatures are checked.
-        grade: The audit's grade; None until there is an audit.
-        rules: The version of the audit's rules; None until there is an audit.
+        grade: The audit's grade, with the policy it was admitted under.
+        rules: The version of the audit's rules.
+        overrides: The critical findings that a person decided to live with, by their ids;
+            without those decisions it would not have been admitted.
     """
 
     source: str
@@ -64,6 +67,7 @@ class LockedTool:
     signer: str | None = None
     grade: str | None = None
     rules: str | None = None
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,7 @@ class Lockfile:
                 "signer": tool.signer,
                 "grade": tool.grade,
                 "rules": tool.rules,
+                "overrides": list(tool.overrides),
             }
             for name, tool in self.tools.items()
         }
@@ -135,7 +140,8 @@ def _tool(file: str, name: str, entry: Any) -> LockedTool:
     shown = printable(repr(name), limit=80)
     if not isinstance(entry, dict) or entry.keys() != _KEYS:
         raise _corrupt(file, f"the entry {shown} does not have exactly the known keys")
-    texts = [entry["source"], entry["digest"], *_items(entry["imports"])]
+    texts = [entry["source"], entry["digest"]]
+    texts += [*_items(entry["imports"]), *_items(entry["overrides"])]
     optional = [entry["signer"], entry["grade"], entry["rules"]]
     is_sound = (
         all(isinstance(text, str) for text in texts)
@@ -144,7 +150,6 @@ def _tool(file: str, name: str, entry: Any) -> LockedTool:
         and type(entry["size"]) is int
         and entry["size"] >= 0
         and entry["kind"] in ("module", "component")
-        and isinstance(entry["imports"], list)
         and isinstance(entry["manifest"], dict | None)
         and _is_hash_table(entry["tools"])
     )
@@ -161,6 +166,7 @@ def _tool(file: str, name: str, entry: Any) -> LockedTool:
         signer=entry["signer"],
         grade=entry["grade"],
         rules=entry["rules"],
+        overrides=tuple(entry["overrides"]),
     )
 
 

@@ -1,7 +1,7 @@
 """From a reference to a pinned tool: the slow path, once per artifact.
 
-`reference → bytes in the store → outline → manifest → compiled in a child → tools, each
-checked → lock entry`. Nothing of it happens during a call.
+`reference → bytes in the store → read → manifest → compiled in a child → tools, each checked
+→ what an audit compares → lock entry`. Nothing of it happens during a call.
 """
 
 from __future__ import annotations
@@ -10,46 +10,47 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatchway.audit.foreign import foreign_abi
-from hatchway.audit.outline import MAX_ARTIFACT_BYTES, outline
-from hatchway.core.errors import AdmissionError, ConfigError
-from hatchway.core.untrusted import printable
-from hatchway.policy.manifest import manifest_from_values, parse_manifest_json, parse_manifest_toml
+from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
+from hatchway.core.errors import AdmissionError
 from hatchway.provenance.canonical import canonical_digest
 from hatchway.provenance.lockfile import LockedTool
 from hatchway.registry.source import read_source
-from hatchway.runtime.project import sidecar_of
+from hatchway.runtime.auditing import subject_of
+from hatchway.runtime.manifests import find_manifest
 from hatchway.runtime.toolset import Toolset, tools_of, visible_fields
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatchway.audit.outline import Outline
+    from hatchway.audit.artifact import Artifact
+    from hatchway.audit.subject import Neighbour, Subject
     from hatchway.core.manifest import Manifest
     from hatchway.core.sandbox import Sandbox
-    from hatchway.core.surface import Surface
+    from hatchway.core.surface import Compilation, Compiler, Surface
     from hatchway.registry.store import ArtifactStore
-
-SECTION = "hatchway"
-"""The custom section that a manifest travels in."""
-
-_MAX_SIDECAR_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """An artifact that passed.
+class Candidate:
+    """An artifact that could be read, compiled and described.
+
+    Whether it may become a tool is decided by an audit of its subject under a policy.
 
     Attributes:
-        lock: What the lockfile will say about it.
+        lock: What the lockfile will say about it, the grade excepted.
+        compilation: Which compiler made its code.
         toolset: Its tools.
         manifest: What its author claims, or None.
+        subject: What an audit compares, without a policy.
     """
 
     name: str
     lock: LockedTool
     surface: Surface
+    compilation: Compilation
     manifest: Manifest | None
     toolset: Toolset
+    subject: Subject
 
 
 class Admission:
@@ -59,13 +60,23 @@ class Admission:
         self._store = store
         self._sandbox = sandbox
 
-    def admit(self, name: str, source: str, *, base: Path) -> Admitted:
+    def admit(
+        self,
+        name: str,
+        source: str,
+        *,
+        base: Path,
+        compiler: Compiler | None = None,
+        neighbours: tuple[Neighbour, ...] = (),
+    ) -> Candidate:
         """Take in the artifact that `source` names.
 
         Args:
             name: The policy entry it will belong to.
             source: As the policy spells it.
             base: What relative paths start from.
+            compiler: The one that was pinned.
+            neighbours: The other tools of the policy.
 
         Raises:
             ConfigError: The file, its manifest or its sidecar cannot be used.
@@ -76,10 +87,12 @@ class Admission:
         # From here on only the stored bytes count, whatever happens to the file.
         digest = self._store.put(artifact)
         artifact = self._store.get(digest)
-        found = outline(artifact)
+        found = read_artifact(artifact)
         require_hostable(found)
-        manifest = _manifest(found, base / source)
-        surface = self._sandbox.prepare(artifact, digest)
+        manifest = find_manifest(found, base / source).usable()
+        surface = self._sandbox.prepare(artifact, digest, compiler)
+        compilation = self._sandbox.compilation(digest, compiler)
+        assert compilation is not None
         toolset = tools_of(name, digest, surface, manifest)
         lock = LockedTool(
             source=source,
@@ -90,10 +103,38 @@ class Admission:
             manifest=None if manifest is None else manifest.source,
             tools=text_hashes(toolset),
         )
-        return Admitted(name=name, lock=lock, surface=surface, manifest=manifest, toolset=toolset)
+        subject = subject_of(
+            name=name,
+            data=artifact,
+            manifest=manifest,
+            engine_imports=surface.imports,
+            neighbours=neighbours,
+            artifact=found,
+        )
+        return Candidate(
+            name=name,
+            lock=lock,
+            surface=surface,
+            compilation=compilation,
+            manifest=manifest,
+            toolset=toolset,
+            subject=subject,
+        )
 
 
-def require_hostable(artifact: Outline) -> None:
+def require_agreement(artifact: Artifact, surface: Surface) -> None:
+    """Refuse a binary in which the engine sees other imports than we do.
+
+    Raises:
+        AdmissionError: `admission.disagreement`.
+    """
+    if artifact.surface.imports != surface.imports:
+        message = "the engine and the audit do not read the same imports in it"
+        hint = "hatchway never runs such a file; please report it"
+        raise AdmissionError(message, code="admission.disagreement", hint=hint)
+
+
+def require_hostable(artifact: Artifact) -> None:
     """Refuse a binary that was built for another host, naming it.
 
     Raises:
@@ -112,37 +153,3 @@ def text_hashes(toolset: Toolset) -> dict[str, str]:
         tool.name: canonical_digest(visible_fields(tool, tool.manifest.annotations))
         for tool in toolset.tools
     }
-
-
-def pinned_manifest(locked: LockedTool, *, name: str) -> Manifest | None:
-    """The manifest that the lockfile pins."""
-    if locked.manifest is None:
-        return None
-    return manifest_from_values(dict(locked.manifest), file=f"the locked manifest of {name}")
-
-
-def _manifest(artifact: Outline, file: Path) -> Manifest | None:
-    """The one manifest of an artifact: its own section, or a sidecar beside it."""
-    sections = [section for section in artifact.customs if section.name == SECTION]
-    sidecar = sidecar_of(file)
-    if len(sections) > 1:
-        message = f"the artifact has {len(sections)} manifests; there may be one"
-        raise AdmissionError(message, code="admission.manifest")
-    if sections and sidecar.exists():
-        message = f"the artifact carries a manifest, and {sidecar.name!r} is another one"
-        hint = f"remove {sidecar}"
-        raise AdmissionError(message, code="admission.manifest", hint=hint)
-    if sections:
-        return parse_manifest_json(sections[0].payload, file=printable(file.name))
-    if sidecar.exists():
-        return parse_manifest_toml(_read_sidecar(sidecar), file=str(sidecar))
-    return None
-
-
-def _read_sidecar(sidecar: Path) -> str:
-    try:
-        with sidecar.open("rb") as stream:
-            return stream.read(_MAX_SIDECAR_BYTES).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read {str(sidecar)!r}: {error}"
-        raise ConfigError(message, code="config.unreadable") from error

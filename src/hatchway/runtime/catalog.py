@@ -13,7 +13,8 @@ from hatchway.core.errors import ConfigError, HatchwayError, UnknownToolError
 from hatchway.core.limits import MEBIBYTE
 from hatchway.core.untrusted import printable
 from hatchway.provenance.lockfile import Lockfile
-from hatchway.runtime.admission import pinned_manifest, text_hashes
+from hatchway.runtime.admission import text_hashes
+from hatchway.runtime.manifests import pinned_manifest
 from hatchway.runtime.toolset import tools_of
 from hatchway.runtime.validation import validator_of
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
     from hatchway.core.limits import Limits
-    from hatchway.core.surface import Surface
+    from hatchway.core.surface import Compiler, Surface
     from hatchway.core.tool import Tool
     from hatchway.policy.document import Policy
     from hatchway.provenance.lockfile import LockedTool
@@ -94,7 +95,7 @@ class Catalog:
 def build_catalog(
     policy: Policy,
     lock: Lockfile,
-    surface_of: Callable[[str], Surface],
+    surface_of: Callable[[str, Compiler | None], Surface],
     failures: Mapping[str, ConfigError] | None = None,
 ) -> Catalog:
     """The catalog of everything that `policy` allows and `lock` pins.
@@ -102,7 +103,7 @@ def build_catalog(
     Args:
         policy: With the host's values of inherited variables.
         lock: What was admitted.
-        surface_of: Describes an admitted artifact by digest.
+        surface_of: Describes an admitted artifact by digest and pinned compiler.
         failures: What is wrong already with some entries, by name.
 
     A tool that cannot be offered is quarantined with a reason and changes nothing for the
@@ -136,7 +137,10 @@ def catalog_of(policy: Policy, tools: Mapping[str, Tool]) -> Catalog:
 
 
 def _tools_of_owner(
-    owner: str, policy: Policy, lock: Lockfile, surface_of: Callable[[str], Surface]
+    owner: str,
+    policy: Policy,
+    lock: Lockfile,
+    surface_of: Callable[[str, Compiler | None], Surface],
 ) -> tuple[tuple[Tool, ...], list[Quarantined]]:
     locked = lock.tools.get(owner)
     if locked is None or locked.source != policy.tools[owner].source:
@@ -147,10 +151,9 @@ def _tools_of_owner(
             hint=f"hatchway add {policy.tools[owner].source} --name {owner}",
         )
     _require_environment(owner, policy)
-    require_memory(owner, surface_of(locked.digest), policy.tools[owner].limits)
-    toolset = tools_of(
-        owner, locked.digest, surface_of(locked.digest), pinned_manifest(locked, name=owner)
-    )
+    surface = surface_of(locked.digest, policy.tools[owner].compiler)
+    require_memory(owner, surface, policy.tools[owner].limits)
+    toolset = tools_of(owner, locked.digest, surface, pinned_manifest(locked, name=owner))
     _require_pinned(owner, locked, text_hashes(toolset))
     left_out = [
         Quarantined(

@@ -166,6 +166,23 @@ def open_granted(capability: FileAccess, protected: Protected) -> int:
     return opened.descriptor
 
 
+def refused_directories(policy: Policy, protected: Protected) -> Mapping[FileAccess, str]:
+    """The directories of `policy` that may not be granted, and why. What is missing is not one."""
+    boundary = _Boundary(protected)
+    refused: dict[FileAccess, str] = {}
+    for entry in policy.tools.values():
+        for capability in entry.allow:
+            if isinstance(capability, FileAccess):
+                try:
+                    opened, _ = _open_granted(capability, boundary)
+                except ConfigError as error:
+                    if error.code == "config.directory_refused":
+                        refused[capability] = error.message
+                else:
+                    os.close(opened.descriptor)
+    return refused
+
+
 class _Boundary:
     """The protected places as they are now."""
 

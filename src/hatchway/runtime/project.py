@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from hatchway.core.surface import Compiler
     from hatchway.provenance.lockfile import LockedTool
     from hatchway.runtime.settings import Directories
 
@@ -102,6 +103,18 @@ class Project:
 
     # Changing
 
+    def proposal(self) -> PolicyEdit:
+        """The policy as a document to try a change on; nothing of it is written."""
+        return PolicyEdit(_read(self.policy_file, _EMPTY), self.lock())
+
+    def understood(self, edit: PolicyEdit) -> Policy:
+        """What the policy would say after `edit`.
+
+        Raises:
+            ConfigError: It would not be a policy.
+        """
+        return parse_policy(edit.text(), file=str(self.policy_file), base=str(self.base))
+
     @contextlib.contextmanager
     def editing(self) -> Iterator[PolicyEdit]:
         """Change policy and lock together; nothing is written if the block raises.
@@ -112,12 +125,11 @@ class Project:
         with self._exclusively():
             self.require_in_force()
             self.policy()  # what is broken is for its owner to mend
-            edit = PolicyEdit(_read(self.policy_file, _EMPTY), self.lock())
+            edit = self.proposal()
             yield edit
-            text = edit.text()
             # What is written must be readable again, and mean what was meant.
-            parse_policy(text, file=str(self.policy_file), base=str(self.base))
-            self._write(text, edit.lock.to_text())
+            self.understood(edit)
+            self._write(edit.text(), edit.lock.to_text())
 
     def _write(self, policy: str, lock: str) -> None:
         try:
@@ -189,6 +201,10 @@ class PolicyEdit:
             table["limits"] = tomlkit.table()
         for key, value in limits.items():
             table["limits"][key] = value
+
+    def set_compiler(self, name: str, compiler: Compiler) -> None:
+        """Pin the compiler of an entry."""
+        self._tools()[name]["compiler"] = compiler
 
     def pin(self, name: str, tool: LockedTool) -> None:
         """Record what was admitted."""

@@ -94,6 +94,7 @@ def record_end(
             digest=None if tool is None else tool.digest,
             code=None if error is None else error.code,
             arguments_digest=digest_of_arguments(call.arguments),
+            compiler=execution.compiler if execution is not None else None,
             usage=execution.usage if execution is not None else None,
             gated=execution.gated if execution is not None else None,
             denials=_denials(execution),

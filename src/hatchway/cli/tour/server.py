@@ -52,7 +52,7 @@ class Household:
         try:
             for name, artifact in artifacts.items():
                 progress(f"admitting {name}")
-                digests[name] = application.admit(name, str(artifact), []).lock.digest
+                digests[name] = application.keeper.admit(name, str(artifact), []).lock.digest
         finally:
             application.events.close()
         return digests

@@ -1,0 +1,85 @@
+"""HW-CAP-004: private data, untrusted input and a way out, in one tool."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hatchway.audit.claims import every_grant, every_want, is_network, served_by, usable
+from hatchway.audit.finding import Evidence, Found, Rule
+from hatchway.core.capability import EnvironmentVariable, FileAccess
+from hatchway.core.untrusted import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hatchway.audit.subject import Subject
+    from hatchway.core.capability import Capability
+
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|(?:^|_)(?:API|ACCESS|PRIVATE)?_?KEY(?:_|$)"
+)
+
+
+def check(subject: Subject) -> Iterable[Found]:
+    """One finding when all three legs stand."""
+    able = usable(subject)
+    claims = [
+        (capability, evidence)
+        for capability, evidence in (*every_want(subject), *every_grant(subject))
+        if served_by(capability) & able
+    ]
+    private = [evidence for capability, evidence in claims if _is_private(capability)]
+    outward = [evidence for capability, evidence in claims if is_network(capability)]
+    if not private or not outward:
+        return
+    yield Found(
+        message=(
+            "One tool can read private data, take in text that nobody vouches for, and send to "
+            "the network: an instruction hidden in that text can carry the data out."
+        ),
+        about="private data, untrusted input, way out",
+        evidence=(private[0], outward[0], _untrusted(subject)),
+        remediation=(
+            f"Split it into a tool that reads and a tool that sends, or remove one of "
+            f"{private[0].detail!r} and {outward[0].detail!r}."
+        ),
+    )
+
+
+def _is_private(capability: Capability) -> bool:
+    if isinstance(capability, EnvironmentVariable):
+        return _SECRET_NAME.search(capability.variable.upper()) is not None
+    return isinstance(capability, FileAccess)
+
+
+def _untrusted(subject: Subject) -> Evidence:
+    """Where text comes in: from a model, or else with the answers of the network."""
+    for tool in subject.tools:
+        if tool.input_schema.get("properties"):
+            detail = f"{printable(tool.name)} takes arguments from a model"
+            return Evidence(kind="text", detail=detail, field=("inputSchema",))
+    return Evidence(kind="binary", detail="it reads what the network answers")
+
+
+RULE = Rule(
+    id="HW-CAP-004",
+    title="Private data, untrusted input and a way out",
+    severity="high",
+    confidence="medium",
+    axis="capabilities",
+    detects=(
+        "One artifact that can use, and wants or is granted, both directories of the host (or "
+        "variables named like secrets) and the network. Text that nobody vouches for comes in "
+        "with the arguments of a model or with what the network answers."
+    ),
+    why=(
+        "These three together are what data theft by prompt injection needs. Any two of them "
+        "are harmless in comparison."
+    ),
+    remediation="Give the three to different tools, so that a person sees what passes between.",
+    cwe=(200,),
+    owasp=("MCP10",),
+    check=check,
+    limits="Two tools of one client make the same trio together; this looks at one artifact.",
+)
