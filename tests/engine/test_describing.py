@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 import wasmtime
 from wasmtime import component as wit
 
-from hatchway.core.surface import Surface
 from hatchway.engine import describe
 from hatchway.engine.describe import TooLargeError, describe_component
 from hatchway.engine.settings import EngineSettings, base_config
+
+if TYPE_CHECKING:
+    from hatchway.core.surface import Surface
 
 pytestmark = pytest.mark.oracle
 

@@ -32,10 +32,10 @@ def check(subject: Subject) -> Iterable[Found]:
     largest = max((module.largest_function_bytes for module in modules), default=0)
     functions = sum(module.functions for module in modules)
     if code > MAX_CODE_BYTES:
-        yield _exceeded("code", _size(code), _size(MAX_CODE_BYTES), "bytes of code")
+        yield _exceeded("code", _size(code), _size(MAX_CODE_BYTES), "of code")
     if largest > MAX_FUNCTION_BYTES:
         ceiling = _size(MAX_FUNCTION_BYTES)
-        yield _exceeded("function", _size(largest), ceiling, "bytes in one function")
+        yield _exceeded("function", _size(largest), ceiling, "in one function")
     if functions > MAX_FUNCTIONS:
         yield _exceeded("functions", str(functions), str(MAX_FUNCTIONS), "functions")
     if len(modules) > MAX_MODULES:
@@ -56,7 +56,7 @@ def _size(count: int) -> str:
     """Bytes as people say them."""
     if count >= MEBIBYTE and count % MEBIBYTE:
         return f"{count / MEBIBYTE:.1f}MiB"
-    return spell_bytes(count)
+    return spell_bytes(count) if count % KIBIBYTE == 0 else f"{count} bytes"
 
 
 RULE = Rule(
