@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hatchway
 from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
 from hatchway.core.call import Principal, ToolCall
-from hatchway.core.capability import EnvironmentVariable, FileAccess
+from hatchway.core.capability import FileAccess
 from hatchway.core.errors import ConfigError, HatchwayError
 from hatchway.core.events import Event, Severity
 from hatchway.core.untrusted import harmless
@@ -21,9 +20,10 @@ from hatchway.engine.cache import CompiledCache
 from hatchway.engine.files.host import is_available
 from hatchway.engine.sandbox import EngineSandbox
 from hatchway.policy.document import LOCAL_TENANT, Policy, ToolPolicy
-from hatchway.registry.source import read_source
+from hatchway.registry.source import is_elsewhere, read_source
 from hatchway.registry.store import ArtifactStore, digest_of
 from hatchway.runtime.admission import Admission, require_agreement, require_hostable
+from hatchway.runtime.approvals import Approvals
 from hatchway.runtime.auditing import Auditor
 from hatchway.runtime.catalog import Catalog, build_catalog, catalog_of
 from hatchway.runtime.directories import (
@@ -33,17 +33,25 @@ from hatchway.runtime.directories import (
     refused_directories,
 )
 from hatchway.runtime.drafting import draft
+from hatchway.runtime.environment import with_host_environment
+from hatchway.runtime.generations import Generation
 from hatchway.runtime.keeping import Keeper
 from hatchway.runtime.overrides import lapsed
-from hatchway.runtime.project import Found, Project, find_project
+from hatchway.runtime.pinning import DRIFT_CODES
+from hatchway.runtime.previous import PreviousPins
+from hatchway.runtime.project import Found, Project, find_project, sidecar_of
+from hatchway.runtime.pruning import pinned_anywhere
 from hatchway.runtime.recording import now_ms
+from hatchway.runtime.reloading import Reloader, Sources
 from hatchway.runtime.runtime import Runtime
-from hatchway.runtime.settings import Directories, directories, home_directory
+from hatchway.runtime.settings import Directories, directories, home_directory, source_settings
 from hatchway.runtime.toolset import binary_safe, tools_of
+from hatchway.runtime.trusting import Trusting
+from hatchway.runtime.updating import Updater
 from hatchway.telemetry.log import EventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
     from hatchway.core.capability import Capability
@@ -52,6 +60,9 @@ if TYPE_CHECKING:
     from hatchway.core.surface import Compiler, Surface
     from hatchway.core.tool import Tool
     from hatchway.engine.settings import EngineSettings
+    from hatchway.registry.collecting import Removed
+    from hatchway.runtime.project import Reading
+    from hatchway.runtime.trusting import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +103,7 @@ class Application:
     @cached_property
     def admission(self) -> Admission:
         """The slow path."""
-        return Admission(self.store, self.sandbox)
+        return Admission(self.store, self.sandbox, source_settings())
 
     def policy(self) -> Policy:
         """The policy in force, with the host's values of the variables it inherits.
@@ -100,21 +111,26 @@ class Application:
         Raises:
             ConfigError: It is not in force, or cannot be read.
         """
-        self.project.require_in_force()
-        return with_host_environment(self.project.policy())
+        return with_host_environment(self.project.in_force().policy)
 
     def with_directories(self, policy: Policy) -> tuple[Policy, Mapping[str, ConfigError]]:
         """`policy` with every directory it grants opened, and what is wrong with some, by tool.
 
         They stay open as long as the process: a call uses the directory that was checked.
         """
-        opened = GrantedDirectories(policy, self._protected(self.project))
+        policy, failures, _ = self._opened(policy, self._protected(self.project))
+        return policy, failures
+
+    def _opened(
+        self, policy: Policy, protected: Protected
+    ) -> tuple[Policy, Mapping[str, ConfigError], GrantedDirectories]:
+        opened = GrantedDirectories(policy, protected)
         failures = dict(opened.failures)
         if not self.can_grant_directories:
             message = "this system cannot keep a tool inside a directory: it has no openat2"
             missing = ConfigError(message, code="config.unsupported", hint="hatchway doctor")
             failures |= {name: missing for name, entry in policy.tools.items() if _files(entry)}
-        return replace(policy, directories=opened.descriptors), failures
+        return replace(policy, directories=opened.descriptors), failures, opened
 
     @property
     def can_grant_directories(self) -> bool:
@@ -136,11 +152,12 @@ class Application:
         finally:
             checked.close()
 
-    def _protected(self, project: Project) -> Protected:
+    def _protected(self, project: Project, policy: Policy | None = None) -> Protected:
         files = [project.policy_file, project.lock_file]
         with contextlib.suppress(ConfigError):  # a broken policy is complained about elsewhere
-            files += project.sidecars()
-            files += [project.base / entry.source for entry in project.policy().tools.values()]
+            named = project.policy() if policy is None else policy
+            sources = [project.base / entry.source for entry in named.tools.values()]
+            files += [*sources, *map(sidecar_of, sources)]
         return protected(self.directories, home_directory(), files)
 
     def catalog(self) -> Catalog:
@@ -149,26 +166,88 @@ class Application:
         In the user's own configuration, a tool that the policy names and that was never
         admitted is admitted now: writing it there is the approval.
         """
-        policy = self.policy()
-        if self.project.is_own:
-            self._admit_new(policy)
-        policy, failures = self.with_directories(policy)
-        lock = self.project.lock()
-        failures = {**lapsed(policy, lock, today()), **failures}
-        return build_catalog(policy, lock, self.sandbox.surface, failures)
+        self._admit_new()
+        return self.generation(self.project.in_force()).catalog
+
+    def generation(self, reading: Reading) -> Generation:
+        """Everything that can be called under `reading`, and what was opened for it.
+
+        Raises:
+            HatchwayError: No catalog can be made of it.
+        """
+        lock = reading.lock
+        policy, failures, opened = self._opened(
+            with_host_environment(reading.policy), self._protected(self.project, reading.policy)
+        )
+        with contextlib.ExitStack() as stack:
+            stack.callback(opened.close)
+            judged = self.trusting.judged(policy, lock)
+            found: dict[str, HatchwayError] = {
+                **self.keeper.unapproved(policy, lock),
+                **lapsed(policy, lock, today()),
+                **failures,
+                **judged.failures,
+            }
+            catalog = build_catalog(policy, lock, self.sandbox.surface, self.store.get, found)
+            catalog = replace(catalog, notices=judged.notices)
+            stack.pop_all()
+        return Generation(catalog, opened.close)
 
     def runtime(self) -> Runtime:
         """A runtime over the catalog as it is now."""
         catalog = self.catalog()
-        for item in catalog.quarantined:
-            self.record(
-                "tool.quarantined",
-                Severity.MEDIUM,
-                item.error.message,
-                tool=item.name,
-                code=item.error.code,
-            )
+        self.record_quarantined(catalog)
         return Runtime(catalog, self.sandbox, self.events)
+
+    def live(self, tell: Callable[[str], None]) -> tuple[Runtime, Reloader]:
+        """A runtime over the catalog as it is now, and what keeps it in step with its files.
+
+        Args:
+            tell: Told in one line about every change, and about every one that fails.
+        """
+        self._admit_new()
+        reading = self.project.in_force()
+        runtime = Runtime(self.generation(reading), self.sandbox, self.events)
+        self.record_quarantined(runtime.catalog)
+        sources = Sources(
+            watched=self.project.watched,
+            read=self.project.settled,
+            build=self.generation,
+            today=today,
+            admit_new=self._admit_new if self.project.is_own else None,
+            events=self.events,
+            report=self.record_quarantined,
+            tell=tell,
+        )
+        return runtime, Reloader(runtime, sources, reading)
+
+    def prune(self, *, dry_run: bool) -> tuple[Removed, ...]:
+        """Remove every stored artifact that no lockfile of this user pins.
+
+        Raises:
+            ConfigError: A lockfile or the record of trusted projects cannot be read; then
+                nobody knows what is needed, and nothing is removed.
+            RegistryError: The store is damaged.
+        """
+        return self.store.collect(pinned_anywhere(self.directories, self.project), dry_run=dry_run)
+
+    def record_quarantined(self, catalog: Catalog) -> None:
+        """Put on record what is not offered and why; what drifted is a finding besides.
+
+        So is what is offered although nobody whom the policy trusts signed it.
+        """
+        for notice in catalog.notices:
+            self.record_notice(notice)
+        for item in catalog.quarantined:
+            locked = catalog.lock.tools.get(item.owner)
+            facts: dict[str, Any] = {
+                "tool": item.name,
+                "digest": None if locked is None else locked.digest,
+                "code": item.error.code,
+            }
+            self.record("tool.quarantined", Severity.MEDIUM, item.error.message, **facts)
+            if item.error.code in DRIFT_CODES:
+                self.record("tool.drifted", Severity.HIGH, item.error.message, **facts)
 
     def one_off(
         self,
@@ -242,13 +321,32 @@ class Application:
         require_agreement(found, surface)
         return surface
 
-    def _admit_new(self, policy: Policy) -> None:
+    def _admit_new(self) -> None:
+        if not self.project.is_own:
+            return
         locked = self.project.lock().tools
-        for name, entry in policy.tools.items():
-            if name not in locked:
+        for name, entry in self.project.policy().tools.items():
+            # Neither a call nor a server waits for the network; that is for `add` to do.
+            if name not in locked and not is_elsewhere(entry.source):
                 # The catalog will say that it is not admitted, and the log why.
                 with contextlib.suppress(HatchwayError):
                     self.keeper.admit(name, entry.source, [])
+
+    def record_notice(self, notice: Notice) -> None:
+        """Put on record that something is used in spite of the trust policy."""
+        self.record(
+            notice.event,
+            Severity.HIGH,
+            notice.message,
+            tool=notice.tool,
+            digest=notice.digest,
+            code="admission.untrusted",
+        )
+
+    @cached_property
+    def trusting(self) -> Trusting:
+        """Asks whether an artifact is signed as the policy wants it."""
+        return Trusting(store=self.store, today=today)
 
     @cached_property
     def keeper(self) -> Keeper:
@@ -257,10 +355,18 @@ class Application:
             project=self.project,
             admission=self.admission,
             store=self.store,
+            previous=PreviousPins(self.directories.previous_pins, self.project.policy_file),
+            approvals=Approvals(self.directories.approvals),
+            trusting=self.trusting,
             refused=self._refused,
             record=self.record,
             today=today,
         )
+
+    @property
+    def updater(self) -> Updater:
+        """What proposes, applies and undoes updates."""
+        return Updater(self.keeper)
 
     def _refused(self, project: Project, policy: Policy) -> Mapping[FileAccess, str]:
         """The directories of a project's policy that the host would not grant, and why."""
@@ -272,6 +378,7 @@ class Application:
             store=self.store,
             trusted=self.project.trusted,
             refused=self._refused,
+            trusting=self.trusting,
             today=today(),
             root=root,
         )
@@ -342,17 +449,3 @@ def today() -> date:
 
 def _files(entry: ToolPolicy) -> bool:
     return any(isinstance(capability, FileAccess) for capability in entry.allow)
-
-
-def with_host_environment(policy: Policy) -> Policy:
-    """`policy` with the host's values of the variables it inherits, and no others."""
-    wanted = {
-        capability.variable
-        for entry in policy.tools.values()
-        for capability in entry.allow
-        if isinstance(capability, EnvironmentVariable) and capability.value is None
-    }
-    return replace(
-        policy,
-        host_environment={name: os.environ[name] for name in wanted if name in os.environ},
-    )

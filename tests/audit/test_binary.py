@@ -8,18 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import patient
+from wasm_bytes import leb
 
-from hatchway.audit.binary import MAX_NAME_BYTES, MalformedError, Reader
+from hatchway.audit.binary import MAX_KEPT, MAX_NAME_BYTES, MalformedError, Reader
 from hatchway.core.errors import AdmissionError
-
-
-def leb(value: int, *, padding: int = 0) -> bytes:
-    """An unsigned LEB128 integer, optionally in more bytes than it needs."""
-    groups = [value & 0x7F]
-    while value := value >> 7:
-        groups.append(value & 0x7F)
-    groups += [0] * padding
-    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
 
 
 def complaint(read: object) -> str:
@@ -143,7 +135,12 @@ def test_a_malformed_binary_is_refused_at_admission() -> None:
 @patient
 @given(
     st.binary(max_size=40),
-    st.lists(st.sampled_from(("byte", "u32", "name", "count", "rest")), max_size=10),
+    st.lists(
+        st.sampled_from(
+            ("byte", "u32", "u64", "s32", "s33", "s64", "name", "count", "rest", "peek", "items")
+        ),
+        max_size=10,
+    ),
 )
 def test_whatever_is_read_of_any_bytes_is_there_or_malformed(data: bytes, reads: list[str]) -> None:
     reader = Reader(data)
@@ -152,3 +149,111 @@ def test_whatever_is_read_of_any_bytes_is_there_or_malformed(data: bytes, reads:
         for read in reads:
             getattr(reader, read)()
     assert 0 <= reader.at <= len(data)
+
+
+def signed_leb(value: int) -> bytes:
+    """A signed LEB128 integer in as few bytes as it needs."""
+    groups = []
+    while not -64 <= value < 64:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value & 0x7F])
+
+
+@patient
+@given(st.sampled_from((32, 33, 64)), st.data())
+def test_a_signed_integer_is_read_back_as_it_was_written(bits: int, data: st.DataObject) -> None:
+    value = data.draw(st.integers(-(1 << (bits - 1)), (1 << (bits - 1)) - 1))
+    reader = Reader(signed_leb(value))
+
+    assert getattr(reader, f"s{bits}")() == value
+    assert reader.is_done
+
+
+@pytest.mark.parametrize("bits", [32, 33, 64])
+def test_a_signed_integer_that_is_too_large_is_malformed(bits: int) -> None:
+    for value in (1 << (bits - 1), -(1 << (bits - 1)) - 1):
+        reader = Reader(signed_leb(value))
+
+        message = complaint(getattr(reader, f"s{bits}"))
+
+        assert f"does not fit in {bits} bits" in message or "too many bytes" in message
+
+
+@patient
+@given(st.integers(0, (1 << 64) - 1))
+def test_a_long_integer_is_read_back_as_it_was_written(value: int) -> None:
+    assert Reader(leb(value)).u64() == value
+
+
+def test_a_long_integer_has_a_largest_value() -> None:
+    assert "does not fit in 64 bits" in complaint(Reader(leb(1 << 64)).u64)
+
+
+@patient
+@given(st.lists(st.integers(0, 300), max_size=20))
+def test_many_indices_are_read_at_once(values: list[int]) -> None:
+    reader = Reader(b"".join(map(leb, values)) + b"after")
+
+    assert reader.indices(len(values), below=301) == values
+    assert reader.rest() == b"after"
+
+
+@pytest.mark.parametrize(
+    ("data", "count", "why"),
+    [
+        (b"\1\2\3", 3, "index 3 is used, and there are 3"),
+        (b"\1\x80\1\0", 3, "index 128 is used, and there are 3"),
+        (b"\1\2", 3, "an integer is cut short"),
+        (b"\1\2\x80", 3, "an integer is cut short"),
+        (b"\1" + b"\x80" * 5 + b"\0", 2, "encoded in too many bytes"),
+        (b"\1" + b"\xff" * 100, 2, "encoded in too many bytes"),
+        (b"\1\xff\xff\xff\xff\x7f", 2, "index 34359738367 is used"),
+    ],
+)
+def test_many_indices_that_are_not_all_there_are_malformed(
+    data: bytes, count: int, why: str
+) -> None:
+    assert why in complaint(lambda: Reader(data).indices(count, below=3))
+
+
+def test_a_flag_is_one_or_the_other() -> None:
+    reader = Reader(b"\0\1\2")
+
+    assert (reader.flag("x"), reader.flag("x")) == (False, True)
+    assert "x must be 0 or 1, not 0x2" in complaint(lambda: reader.flag("x"))
+
+
+def test_what_is_stepped_over_says_its_own_size() -> None:
+    reader = Reader(b"\2ab\0" + leb(200) + b"c" * 200 + b"after")
+
+    assert reader.step_over(3) == 200
+    assert reader.rest() == b"after"
+
+
+@pytest.mark.parametrize("data", [b"\5ab", b"", b"\x80", leb(200) + b"a"])
+def test_what_is_not_all_there_cannot_be_stepped_over(data: bytes) -> None:
+    complaint(lambda: Reader(data).step_over(1))
+
+
+def test_values_are_made_for_so_many_things_and_no_more() -> None:
+    reader = Reader(b"\2ab")
+    inner = reader.section(0)
+
+    inner.keep(MAX_KEPT - 2)
+    assert list(reader.items()) == [0, 1]
+    assert f"more than {MAX_KEPT} things" in complaint(inner.keep)
+
+
+def test_a_count_may_have_a_bound() -> None:
+    assert Reader(b"\2ab").count(2) == 2
+    assert "at most 1 may be" in complaint(lambda: Reader(b"\2ab").count(1))
+
+
+def test_the_end_of_a_section_is_its_end() -> None:
+    reader = Reader(b"\0")
+
+    assert "longer than what it lists" in complaint(reader.end)
+    reader.byte()
+    reader.end()
+    assert reader.left == 0

@@ -6,7 +6,7 @@ import pytest
 import wasmtime
 
 from hatchway.audit import foreign
-from hatchway.audit.foreign import foreign_abi
+from hatchway.audit.foreign import foreign_abi, foreign_host
 from hatchway.audit.reading import read_artifact
 
 
@@ -49,6 +49,24 @@ def test_a_function_of_another_host_is_recognised(namespace: str, prefix: str, n
         (("env", "proxy_log"), "proxy-wasm"),
         (("env", "napi_create_object"), "Node-API"),
         (("GOT.mem", "x"), "dynamic linking (dylink)"),
+        (("env", "__memory_base"), "dynamic linking (dylink)"),
+        (("env", "_embind_register_void"), "emscripten (JavaScript)"),
+        (("env", "__cxa_throw"), "emscripten (JavaScript)"),
+        (("emnapi", "x"), "Node-API (emnapi)"),
+        (("env", "_emnapi_get_last_error_info"), "Node-API (emnapi)"),
+        (("rb-js-abi-host", "x"), "ruby.wasm's JavaScript host (rb-js-abi-host)"),
+        (
+            ("__main_module__", "_start"),
+            "the adapter from preview 1 to WASI 0.2; it works inside a component only",
+        ),
+        (
+            ("wasi:cli/stdout@0.2.3", "get-stdout"),
+            "a component's core module; wrap it with `wasm-tools component new`",
+        ),
+        (
+            ("$root", "log"),
+            "a component's core module; wrap it with `wasm-tools component new`",
+        ),
     ],
 )
 def test_well_known_imports_name_their_host(name: tuple[str, str], abi: str) -> None:
@@ -100,9 +118,22 @@ def test_a_component_for_a_later_wasi_is_recognised() -> None:
     assert abi_of(artifact) == "WASI 0.3 (wasi:cli/environment@0.3.0)"
 
 
+@pytest.mark.parametrize("version", ["0.3.0", "0.3.1", "0.3.0-rc-2026-01-06", "0.3"])
+def test_every_version_of_that_wasi_is_recognised(version: str) -> None:
+    artifact = component(
+        more=f'(import "wasi:http/types@{version}" (instance (export "f" (func))))'
+    )
+
+    assert abi_of(artifact) == f"WASI 0.3 (wasi:http/types@{version})"
+
+
 @pytest.mark.parametrize(
-    "name", ["wasi:cli/environment@0.2.3", "wasi:cli/environment", "acme:tools/x@0.3.0"]
-)
+    "name",
+    [
+        "wasi:cli/environment@0.2.3", "wasi:cli/environment", "acme:tools/x@0.3.0",
+        "wasi:nn/tensor@0.2.0-rc-0.3.0", "hyperlight:sandbox/tools",
+    ],
+)  # fmt: skip
 def test_a_component_for_this_wasi_or_of_its_own_is_not_foreign(name: str) -> None:
     assert abi_of(component(more=instance(name))) is None
 
@@ -114,3 +145,24 @@ def test_a_component_with_plain_functions_is_not_foreign() -> None:
 
 def test_a_component_that_is_a_shared_library_is_recognised_too() -> None:
     assert abi_of(component(more='(@custom "dylink.0" "")')) == "dynamic linking (dylink)"
+
+
+def test_what_gives_a_host_away_is_told() -> None:
+    artifact = importing(("wasi_snapshot_preview1", "fd_write"), ("env", "proxy_log"))
+
+    host = foreign_host(read_artifact(artifact))
+
+    assert host is not None
+    assert str(host.told_by) == "env.proxy_log"
+
+
+@pytest.mark.parametrize("more", ['(@custom "dylink.0" "")', '(import "a" "a" (func))'])
+def test_what_no_single_import_shows_is_told_without_one(more: str) -> None:
+    host = foreign_host(read_artifact(importing(more=more)))
+
+    assert host is not None
+    assert host.told_by is None
+
+
+def test_an_ordinary_artifact_has_no_foreign_host() -> None:
+    assert foreign_host(read_artifact(importing(("wasi_snapshot_preview1", "fd_write")))) is None

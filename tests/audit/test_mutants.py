@@ -60,6 +60,7 @@ def read(binary: bytes) -> Artifact | AdmissionError:
         return refusal
 
 
+@pytest.mark.claim("audit.static")
 @pytest.mark.oracle
 @pytest.mark.parametrize("chunk", CHUNKS)
 def test_a_damaged_module_is_malformed_or_what_wasmtime_takes_it_for(chunk: int) -> None:
@@ -77,6 +78,7 @@ def test_a_damaged_module_is_malformed_or_what_wasmtime_takes_it_for(chunk: int)
         assert found.surface == surface, binary.hex()
 
 
+@pytest.mark.claim("audit.static")
 @pytest.mark.oracle
 @pytest.mark.parametrize("chunk", CHUNKS)
 def test_a_damaged_component_is_malformed_or_what_wasmtime_takes_it_for(chunk: int) -> None:

@@ -41,7 +41,9 @@ CLASSIFIED = {
     "HW-SEC-003": ("497 615", ""), "HW-TXT-001": ("116 150 451", "MCP03"),
     "HW-TXT-002": ("74 1427", "MCP03 MCP06"), "HW-TXT-003": ("1007 694", "MCP03 MCP09"),
     "HW-TXT-004": ("1287 1427", "MCP03"), "HW-TXT-005": ("451", "MCP03"),
-    "HW-PRV-003": ("494 829", "MCP04"), "HW-PRV-005": ("1104", "MCP04"),
+    "HW-PRV-001": ("345 347", "MCP04"), "HW-PRV-002": ("295 347", "MCP04"),
+    "HW-PRV-003": ("494 829", "MCP04"), "HW-PRV-004": ("494", "MCP03 MCP04"),
+    "HW-PRV-005": ("1104", "MCP04"),
 }  # fmt: skip
 """Weaknesses by their numbers, and risks of the OWASP MCP Top 10."""
 

@@ -184,11 +184,11 @@ def grown(**changes: Any) -> Subject:
 @pytest.mark.parametrize(
     ("looked_at", "about", "words"),
     [
-        (grown(code_bytes=bin_005_size.MAX_CODE_BYTES + 1), "code", "64.0MiB bytes of code"),
+        (grown(code_bytes=bin_005_size.MAX_CODE_BYTES + 1), "code", "64.0MiB of code"),
         (
             grown(largest_function_bytes=bin_005_size.MAX_FUNCTION_BYTES + 1024),
             "function",
-            "513KiB bytes in one function",
+            "513KiB in one function",
         ),
         (grown(functions=200_001), "functions", "200001 functions"),
         (
@@ -257,10 +257,10 @@ def test_each_unknown_namespace_is_a_finding_of_its_own() -> None:
     assert weights(bin_007_unknown_import.RULE, looked_at) == [("env", "medium"), ("zoo", "medium")]
 
 
-def test_unknown_namespaces_are_bounded() -> None:
+def test_every_unknown_namespace_is_told_so_that_none_hides_behind_others() -> None:
     imports = "".join(f'(import "n{index}" "f" (func))' for index in range(50))
 
-    assert len(found_by(bin_007_unknown_import.RULE, subject(f"(module {imports})"))) == 8
+    assert len(found_by(bin_007_unknown_import.RULE, subject(f"(module {imports})"))) == 50
 
 
 def test_the_functions_of_one_namespace_are_listed_up_to_a_number() -> None:

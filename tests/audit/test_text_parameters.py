@@ -108,7 +108,7 @@ type = "object"
 
 [input.properties.file_path]
 type = "string"
-description = "For example /home/me/.ssh/config."
+description = "For example /home/ada/.ssh/config."
 """
 
 
@@ -121,7 +121,7 @@ def test_a_path_that_the_tool_could_never_read_is_found() -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        'requires = [{ capability = "fs.read=/home/me/.ssh", reason = "it" }]',
+        'requires = [{ capability = "fs.read=/home/ada/.ssh", reason = "it" }]',
         'files = [{ path = "a", value = "{file_path}" }]',
     ],
 )
@@ -132,7 +132,7 @@ def test_a_path_that_the_tool_can_read_is_not(more: str) -> None:
 
 
 def test_a_file_of_keys_in_a_directory_that_is_asked_for_openly_is_not_hidden() -> None:
-    want = 'requires = [{ capability = "fs.read=/home/me/.ssh", reason = "reads it" }]'
+    want = 'requires = [{ capability = "fs.read=/home/ada/.ssh", reason = "reads it" }]'
 
     assert list(check(subject_saying(f"{want}\n{FILES}"))) == []
 

@@ -47,6 +47,7 @@ def test_a_tool_is_shown_in_the_words_of_the_policy(terminal: Terminal) -> None:
     shown = terminal.run("show", "echo")
 
     assert shown.out.splitlines()[6:] == [
+        "signer     -",
         "grants     nothing",
         "compiler   cranelift",
         "limits     fuel 1_000_000_000, deadline 10s, memory 64MiB, output 1MiB, scratch none, "

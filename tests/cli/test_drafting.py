@@ -29,12 +29,16 @@ def test_a_draft_is_written_beside_the_program_and_can_be_added(
 
     drafted = terminal.run("add", "helpful.wasm", "--draft")
     again = terminal.run("add", "helpful.wasm", "--draft")
+    unread = terminal.run("add", "helpful.wasm", "--yes")
+    terminal.run("remove", "helpful")
     added = terminal.run("add", "helpful.wasm", "--yes")
 
     assert "hatchway add helpful.wasm --draft" in bare.err
     assert drafted.status == 0
     assert '"--size={size}"' in (here / "helpful.tool.toml").read_text()
     assert (again.status, again.code) == (2, "config.draft_exists")
+    # The words for a model are others now, and nobody has read the difference.
+    assert (unread.status, unread.code) == (3, "admission.drift")
     assert added.status == 0
     assert "--draft" not in added.err
 

@@ -32,6 +32,7 @@ DENIABLE = ("fs.read", "fs.write", "net.http", "net.socket", "net.dns", "env", "
 
 CLASSES = {
     1001: "file_activity",
+    2004: "detection_finding",
     3004: "entity_management",
     4001: "network_activity",
     6002: "application_lifecycle",
@@ -159,6 +160,9 @@ def test_the_type_of_a_record_is_its_class_and_activity(case: str) -> None:
         (full("tool.removed"), 3004, 4),
         (full("tool.refused"), 3004, 99),
         (full("tool.quarantined"), 3004, 99),
+        (full("tool.drifted"), 2004, 1),
+        (full("trust.overridden"), 2004, 1),
+        (full("trust.reported"), 2004, 1),
         (full("policy.changed"), 3004, 3),
         (full("policy.trusted"), 3004, 3),
         (full("server.started"), 6002, 3),
@@ -223,6 +227,18 @@ def test_a_tools_record_is_about_the_tool_and_a_policys_about_the_policy() -> No
 
     assert tool["entity"] == {"name": "grep", "type": "tool"}
     assert policy["entity"] == {"name": "hatchway.toml", "type": "policy"}
+
+
+def test_a_finding_is_the_same_for_the_same_change_and_another_for_another() -> None:
+    drifted = full("tool.drifted")
+
+    first, again = (to_ocsf(event, version="1") for event in (drifted, drifted))
+    other = to_ocsf(full("tool.drifted", digest="sha256:" + "b" * 64), version="1")
+
+    assert first["finding_info"] == again["finding_info"]
+    assert first["finding_info"]["desc"] == first["message"]
+    assert first["finding_info"]["uid"] != other["finding_info"]["uid"]
+    assert first["resources"] == [{"name": "grep", "type": "tool"}]
 
 
 def test_our_own_fields_hold_everything_that_was_said() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 import typer.main
 from terminal import Terminal
+from trust_proofs import TRUST_PROOFS
 
 from hatchway.cli.main import app
 from hatchway.core.capability import CAPABILITY_NAMES
@@ -19,7 +20,7 @@ from hatchway.core.events import EventName
 from hatchway.core.limits import GIBIBYTE, Limits
 from hatchway.core.surface import Compiler
 from hatchway.engine.compiling import CompileBudgets
-from hatchway.policy.document import LIMIT_KEYS
+from hatchway.policy.document import LIMIT_KEYS, parse_policy
 from hatchway.policy.manifest import parse_manifest_toml
 from hatchway.policy.mapping import MEDIA_TYPES
 from hatchway.policy.units import parse_bytes, parse_seconds
@@ -114,8 +115,8 @@ def test_every_code_of_an_error_is_documented_and_no_other() -> None:
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     listed = set(re.findall(r"`([a-z]+\.[a-z_]+)`", " ".join(rows)))
 
-    # A file that Codex reads has a name that looks like a code.
-    assert listed == (used | {"capability.denied"}) - {"config.toml", "internal"}
+    # Files that Codex and docker read have names that look like codes.
+    assert listed == (used | {"capability.denied"}) - {"config.toml", "config.json", "internal"}
 
 
 def subclasses(kind: type[HatchwayError]) -> Iterator[type[HatchwayError]]:
@@ -183,6 +184,19 @@ def test_the_manifest_with_files_in_the_reference_is_one() -> None:
     assert (len(tool.files), len(tool.results)) == (2, 3)
 
 
+def test_the_trust_policy_in_the_reference_is_one_and_every_key_of_it_is_listed() -> None:
+    page = (DOCS / "trust.md").read_text()
+    (text,) = re.findall(r"```toml\n(version.*?)```", page, re.DOTALL)
+    rows = set(re.findall(r"^\| `([a-z_]+)`", section(page, "The keys"), re.MULTILINE))
+
+    trust = parse_policy(text, file="trust.md", base="/srv/project").trust
+
+    assert [rule.match for rule in trust.rules] == ["oci://ghcr.io/acme/*", "./tools/*"]
+    named = {key for path in TRUST_PROOFS for key in path.split(".")} - {"trust", "issuer"}
+    assert rows == named
+    assert "`identity`, `issuer`" in page
+
+
 # Claims, decisions, links
 
 
@@ -217,7 +231,7 @@ def test_every_runtime_dependency_has_its_reason() -> None:
     page = (DOCS / "decisions" / "0002-dependencies.md").read_text()
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
 
-    assert set(re.findall(r"`([a-z-]+)`", " ".join(rows))) == needed
+    assert set(re.findall(r"`([a-z0-9-]+)`", " ".join(rows))) == needed
 
 
 def test_every_shipped_example_is_there() -> None:

@@ -29,6 +29,7 @@ PLANTED = {
     "the path of a call knows the engine's library": ("runtime/runtime.py", "import wasmtime"),
     "the path of a call knows the protocol": ("runtime/runtime.py", "import mcp"),
     "the engine knows the command line's library": ("engine/module.py", "import rich"),
+    "the store knows how signatures are checked": ("registry/store.py", "import cryptography"),
     "a package outside the layers": ("helpers/__init__.py", ""),
 }
 

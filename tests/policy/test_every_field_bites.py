@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from guests import command, wasm
 from override_proofs import AUDIT_PROOFS, accepting, audit_outcome
+from trust_proofs import TRUST_PROOFS, trust_outcome, two
 
 from hatchway.cli.main import status_of
 from hatchway.core.call import Execution, Principal
@@ -123,7 +124,7 @@ def policy_outcome(text: str) -> object:
         policy = parse_policy(text, file="hatchway.toml", base="/")
     except ConfigError as error:
         return (error.code, error.message.partition(": ")[2])
-    catalog = build_catalog(policy, lock(), lambda *_: COMMAND)
+    catalog = build_catalog(policy, lock(), lambda *_: COMMAND, lambda _: b"8 bytes.")
     grants = {name: decide(entry.tool, policy, ADA) for name, entry in catalog.entries.items()}
     return (grants, [(item.name, item.error.code) for item in catalog.quarantined])
 
@@ -133,8 +134,10 @@ def test_every_key_of_a_policy_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(ConfigError, match="secrets"):
             parse_policy(EVERY_TABLE, file="hatchway.toml", base="/")
         parse_policy(accepting(), file="hatchway.toml", base="/")
+        parse_policy(two(), file="hatchway.toml", base="/")
 
-    assert known_keys(monkeypatch, parse) == POLICY_PROOFS.keys() | AUDIT_PROOFS.keys()
+    proofs = (POLICY_PROOFS, AUDIT_PROOFS, TRUST_PROOFS)
+    assert known_keys(monkeypatch, parse) == {key for each in proofs for key in each}
 
 
 def test_every_limit_has_a_proof() -> None:
@@ -153,6 +156,13 @@ def test_a_key_for_the_audit_changes_what_it_says(key: str) -> None:
     without, with_it = AUDIT_PROOFS[key]
 
     assert audit_outcome(without) != audit_outcome(with_it)
+
+
+@pytest.mark.parametrize("key", TRUST_PROOFS)
+def test_a_key_of_the_trust_policy_changes_who_is_trusted(key: str) -> None:
+    without, with_it = TRUST_PROOFS[key]
+
+    assert trust_outcome(without) != trust_outcome(with_it)
 
 
 @pytest.mark.parametrize("key", LIMIT_KEYS)

@@ -271,3 +271,21 @@ def test_any_values_are_read_or_refused_with_a_config_error(values: dict[str, An
     for read in readers:
         with contextlib.suppress(ConfigError):
             read("a")
+
+
+def test_a_key_of_very_many_parts_is_refused_before_it_takes_all_memory() -> None:
+    key = " . ".join(["x", '"y"'] * 50_000)
+
+    found = complaint_of(lambda: read_toml(f"a = 1\n[{key}]\n", file="tool.toml"))
+
+    assert found.message == "tool.toml:2: a key has more than 20 parts"
+
+
+def test_a_key_of_many_parts_is_read() -> None:
+    assert "a" in read_toml(f"{'.'.join('abcdefghijklmnopqrst')} = 1\n", file="tool.toml")
+
+
+def test_many_dots_in_a_text_are_no_key() -> None:
+    text = 'purpose = "' + "x. " * 60 + '"\n'
+
+    assert read_toml(text, file="tool.toml").text("purpose", limit=1000) == "x. " * 60

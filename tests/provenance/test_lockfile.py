@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +15,22 @@ from hypothesis import strategies as st
 from strategies import identifiers, json_values, patient
 
 from hatchway.core.errors import ConfigError
-from hatchway.provenance.lockfile import FILE_NAME, LockedTool, Lockfile, parse_lockfile
+from hatchway.provenance.canonical import canonical_digest
+from hatchway.provenance.lockfile import (
+    FILE_NAME,
+    LockedTool,
+    Lockfile,
+    integrity_of,
+    parse_lockfile,
+    written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+OTHER = "sha256:" + "fedcba9876543210" * 4
 
 
 def locked(**changed: Any) -> LockedTool:
@@ -46,27 +59,37 @@ def complaint(text: str) -> ConfigError:
 
 text = st.text(st.characters(codec="utf-8"), max_size=8)
 digests = st.text("0123456789abcdef", min_size=64, max_size=64).map("sha256:{}".format)
-locked_tools = st.builds(
+sets_of_text = st.sets(text, max_size=3).map(lambda items: tuple(sorted(items)))
+unresolved = st.builds(
     LockedTool,
     source=text,
+    resolved=st.none() | text,
     digest=digests,
     size=st.integers(0, 1 << 40),
     kind=st.sampled_from(("module", "component")),
-    imports=st.lists(text, max_size=3).map(tuple),
+    imports=sets_of_text,
     tools=st.dictionaries(identifiers(), digests, max_size=2),
     manifest=st.none() | st.dictionaries(text, json_values(3), max_size=2),
-    signer=st.none() | text,
+    signers=sets_of_text,
+    policy=st.none() | digests,
     grade=st.none() | st.sampled_from("ABCDF"),
     rules=st.none() | text,
-    overrides=st.lists(text, max_size=2).map(tuple),
+    overrides=sets_of_text,
 )
+
+
+def of_a_registry(tool: LockedTool, digest: str) -> LockedTool:
+    return replace(tool, manifest_digest=digest, resolved=f"oci://registry/tool@{digest}")
+
+
+locked_tools = unresolved | st.builds(of_a_registry, unresolved, digests)
 lockfiles = st.builds(Lockfile, tools=st.dictionaries(identifiers(), locked_tools, max_size=3))
 
 
 def encodable(lockfile: Lockfile) -> bool:
     try:
         lockfile.to_text().encode()
-    except UnicodeEncodeError:
+    except ValueError:  # text that is not Unicode cannot be hashed or written
         return False
     return True
 
@@ -87,17 +110,13 @@ def backwards(table: Mapping[str, Any]) -> dict[str, Any]:
 def test_the_same_content_is_the_same_text(lockfile: Lockfile) -> None:
     shuffled = Lockfile(
         tools={
-            name: locked(
-                **{
-                    field: getattr(tool, field)
-                    for field in ("source", "digest", "size", "kind", "imports")
-                },
+            name: replace(
+                tool,
+                imports=tool.imports[::-1],
+                signers=tool.signers[::-1],
+                overrides=tool.overrides[::-1] * 2,
                 tools=backwards(tool.tools),
                 manifest=tool.manifest and backwards(tool.manifest),
-                signer=tool.signer,
-                grade=tool.grade,
-                rules=tool.rules,
-                overrides=tool.overrides,
             )
             for name, tool in backwards(lockfile.tools).items()
         }
@@ -116,10 +135,16 @@ def test_a_text_ends_with_one_line_feed_so_that_it_can_be_compared(lockfile: Loc
 
 
 def test_a_whole_lockfile_has_this_text() -> None:
-    lockfile = Lockfile(tools={"grep": locked(manifest={"abi": "json"}, signer="ä")})
+    tool = locked(
+        manifest={"abi": "json"},
+        signers=("identity:ä@https://issuer", "key:sha256:0"),
+        manifest_digest=OTHER,
+        resolved=f"oci://registry/grep@{OTHER}",
+        policy=OTHER,
+    )
 
     assert (
-        lockfile.to_text()
+        Lockfile(tools={"grep": tool}).to_text()
         == f"""\
 {{
   "tools": {{
@@ -129,13 +154,20 @@ def test_a_whole_lockfile_has_this_text() -> None:
       "imports": [
         "wasi_snapshot_preview1.fd_write"
       ],
+      "integrity": "{integrity_of("grep", tool)}",
       "kind": "module",
       "manifest": {{
         "abi": "json"
       }},
+      "manifest_digest": "{OTHER}",
       "overrides": [],
+      "policy": "{OTHER}",
+      "resolved": "oci://registry/grep@{OTHER}",
       "rules": null,
-      "signer": "ä",
+      "signers": [
+        "identity:ä@https://issuer",
+        "key:sha256:0"
+      ],
       "size": 1234,
       "source": "./grep.wasm",
       "tools": {{
@@ -143,7 +175,7 @@ def test_a_whole_lockfile_has_this_text() -> None:
       }}
     }}
   }},
-  "version": 1
+  "version": 2
 }}
 """
     )
@@ -179,9 +211,14 @@ def document(**changed: Any) -> dict[str, Any]:
     return whole
 
 
-def written(whole: dict[str, Any]) -> str:
-    """A document in the form that Hatchway writes."""
-    return json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+def sealed(whole: dict[str, Any]) -> str:
+    """A document whose entries have the hash of what they say now, as a forger would do it."""
+    for name, entry in whole["tools"].items():
+        if isinstance(entry, dict) and entry.keys() == document()["tools"]["grep"].keys():
+            values = {key: value for key, value in entry.items() if key != "integrity"}
+            with contextlib.suppress(ValueError, RecursionError):
+                entry["integrity"] = canonical_digest({"name": name, **values})
+    return written(whole)
 
 
 def without(key: str) -> dict[str, Any]:
@@ -200,7 +237,8 @@ def test_what_is_not_a_lockfile_is_damaged(text: str) -> None:
 
     assert error.message.startswith("hatchway.lock is damaged: ")
     assert error.hint == (
-        "restore hatchway.lock from version control, or remove it and admit the tools again"
+        "restore hatchway.lock from version control, or admit the tools again: "
+        "rm hatchway.lock && hatchway trust ."
     )
 
 
@@ -213,13 +251,52 @@ def test_what_is_not_a_lockfile_is_damaged(text: str) -> None:
         ("size", True), ("kind", "Module"), ("kind", None), ("kind", ["module"]),
         ("imports", "fd_write"), ("imports", None), ("imports", [5]), ("imports", {}),
         ("manifest", []), ("manifest", "x"), ("tools", []), ("tools", {"grep": "0"}),
-        ("tools", {"grep": None}), ("signer", 5), ("grade", False), ("rules", []), ("extra", 1),
+        ("tools", {"grep": None}), ("signers", None), ("signers", "key"), ("signers", [5]),
+        ("grade", False), ("policy", "x"), ("policy", 5), ("resolved", 5),
+        ("manifest_digest", "x"), ("manifest_digest", 5), ("integrity", None), ("integrity", "x"),
+        ("integrity", DIGEST), ("rules", []), ("extra", 1),
         ("overrides", None), ("overrides", "HW"), ("overrides", [1]), ("overrides", {}),
     ],
     ids=repr,
 )  # fmt: skip
 def test_an_entry_with_a_value_of_the_wrong_kind_is_damaged(key: str, value: Any) -> None:
     assert "the entry 'grep' " in complaint(written(document(**{key: value}))).message
+    if key != "integrity":
+        assert "the entry 'grep' " in complaint(sealed(document(**{key: value}))).message
+
+
+@pytest.mark.parametrize(
+    "key", [key for key in document()["tools"]["grep"] if key not in ("integrity", "kind")]
+)
+def test_a_value_that_was_edited_by_hand_is_damage(key: str) -> None:
+    whole = document()
+    edited = {"size": 4321, "imports": [], "tools": {}, "manifest": None, "signers": ["key:x"]}
+    whole["tools"]["grep"][key] = edited.get(key, ["HW-CAP-001:0"] if key == "overrides" else OTHER)
+    whole["tools"]["grep"]["resolved"] = f"oci://grep@{OTHER}"
+
+    assert "changed by another hand" in complaint(written(whole)).message
+
+
+def test_an_entry_under_another_name_is_damage() -> None:
+    whole = document()
+    whole["tools"]["sed"] = whole["tools"].pop("grep")
+
+    assert "the entry 'sed' was changed by another hand" in complaint(written(whole)).message
+
+
+@pytest.mark.parametrize("resolved", [None, "oci://registry/grep@" + DIGEST, OTHER])
+def test_an_entry_that_resolves_to_another_manifest_than_it_names_is_damage(
+    resolved: str | None,
+) -> None:
+    whole = sealed(document(manifest_digest=OTHER, resolved=resolved))
+
+    assert "resolves to another manifest" in complaint(whole).message
+
+
+@pytest.mark.parametrize("key", ["imports", "signers", "overrides"])
+@pytest.mark.parametrize("items", [["b", "a"], ["a", "a"]], ids=["unsorted", "twice"])
+def test_a_set_that_is_not_written_in_order_is_damage(key: str, items: list[str]) -> None:
+    complaint(sealed(document(**{key: items})))
 
 
 @pytest.mark.parametrize("key", document()["tools"]["grep"])
@@ -229,18 +306,29 @@ def test_an_entry_that_lacks_a_key_is_damaged(key: str) -> None:
 
 @pytest.mark.parametrize("entry", [None, [], "x", 5])
 def test_an_entry_that_is_no_object_is_damaged(entry: Any) -> None:
-    complaint(written({"version": 1, "tools": {"grep": entry}}))
+    complaint(written({"version": 2, "tools": {"grep": entry}}))
 
 
 @pytest.mark.parametrize("tools", [None, [], "x"])
 def test_tools_that_are_no_object_are_damaged(tools: Any) -> None:
-    assert "'tools' must be an object" in complaint(written({"version": 1, "tools": tools})).message
+    assert "'tools' must be an object" in complaint(written({"version": 2, "tools": tools})).message
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, [1], True, 1.0], ids=repr)
+@pytest.mark.parametrize("version", [0, 3, -1, "2", None, [2], True, 2.0], ids=repr)
 def test_another_version_is_damaged(version: Any) -> None:
     assert (
-        "expected version 1, got " in complaint(written({"version": version, "tools": {}})).message
+        "expected version 2, got " in complaint(written({"version": version, "tools": {}})).message
+    )
+
+
+def test_a_lockfile_of_version_1_is_refused_with_the_exact_next_command() -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_lockfile('{"tools": {}, "version": 1}', file="/srv/my project/hatchway.lock")
+
+    assert raised.value.code == "config.version"
+    assert raised.value.hint == (
+        "admit the tools again: "
+        "rm '/srv/my project/hatchway.lock' && hatchway trust '/srv/my project'"
     )
 
 
@@ -283,7 +371,7 @@ def mutations(data: bytes, count: int) -> list[bytes]:
     return damaged
 
 
-WHOLE = Lockfile(tools={"grep": locked(signer="ä"), "sed": locked(kind="component")}).to_text()
+WHOLE = Lockfile(tools={"grep": locked(signers=("ä",)), "sed": locked(kind="component")}).to_text()
 
 
 def test_no_damage_to_a_byte_is_anything_but_damage() -> None:
@@ -312,6 +400,8 @@ def test_a_lockfile_of_any_depth_is_damaged_and_never_crashes_the_reader(place: 
             complaint(f'{{"tools": {{}}, "version": {nested}}}')
         else:
             complaint(written(document(**{place: "HERE"})).replace('"HERE"', nested))
+            within = '{"a": ' * depth + "1" + "}" * depth
+            complaint(written(document(**{place: "HERE"})).replace('"HERE"', within))
 
 
 @patient
@@ -327,12 +417,88 @@ def test_any_text_is_a_lockfile_or_damaged(text: str) -> None:
 @given(st.sampled_from(sorted(document()["tools"]["grep"])), json_values())
 def test_any_value_under_any_key_is_kept_or_damaged(key: str, value: Any) -> None:
     try:
-        found = parsed(written(document(**{key: value})))
+        spell = written if key == "integrity" else sealed
+        found = parsed(spell(document(**{key: value})))
     except ConfigError as error:
         assert error.code == "config.lock_corrupt"  # noqa: PT017 - either outcome is right
         return
 
     assert json.loads(found.to_text())["tools"]["grep"][key] == value
+
+
+# Merging
+
+
+def entry_of(name: str, **changed: Any) -> LockedTool:
+    imports = ("wasi_snapshot_preview1.fd_read", "wasi_snapshot_preview1.fd_write")
+    return locked(source=f"./{name}.wasm", tools={name: DIGEST}, imports=imports, **changed)
+
+
+def merged(base: Lockfile, ours: Lockfile, theirs: Lockfile, directory: Path) -> tuple[str, int]:
+    """What git makes of two branches, and in how many places it gives up."""
+    for name, lockfile in (("base", base), ("ours", ours), ("theirs", theirs)):
+        (directory / name).write_text(lockfile.to_text())
+    done = subprocess.run(
+        ["git", "merge-file", "-p", "ours", "base", "theirs"],
+        cwd=directory, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout, done.returncode
+
+
+SHARED = Lockfile(tools={name: entry_of(name) for name in ("grep", "logs", "render")})
+
+
+@pytest.mark.parametrize(("one", "other"), [("awk", "zip"), ("awk", "make"), ("head", "sort")])
+def test_two_branches_that_each_add_a_tool_are_merged_by_git(
+    one: str, other: str, tmp_path: Path
+) -> None:
+    ours = SHARED.with_tool(one, entry_of(one))
+    theirs = SHARED.with_tool(other, entry_of(other))
+
+    text, conflicts = merged(SHARED, ours, theirs, tmp_path)
+
+    assert conflicts == 0
+    assert parsed(text) == ours.with_tool(other, entry_of(other))
+
+
+def test_two_branches_that_update_different_tools_are_merged_by_git(tmp_path: Path) -> None:
+    ours = SHARED.with_tool("grep", entry_of("grep", size=1, digest=OTHER))
+    theirs = SHARED.with_tool("render", entry_of("render", size=2, grade="B"))
+
+    text, conflicts = merged(SHARED, ours, theirs, tmp_path)
+
+    assert conflicts == 0
+    assert parsed(text) == ours.with_tool("render", theirs.tools["render"])
+
+
+def test_two_branches_that_update_one_tool_conflict_however_far_apart_the_lines_are(
+    tmp_path: Path,
+) -> None:
+    ours = SHARED.with_tool("logs", entry_of("logs", digest=OTHER))
+    theirs = SHARED.with_tool("logs", entry_of("logs", size=2))
+
+    text, conflicts = merged(SHARED, ours, theirs, tmp_path)
+
+    assert conflicts == 1
+    error = complaint(text)
+    assert "a merge left conflicts in it" in error.message
+    assert error.hint == ("git checkout --ours hatchway.lock, then hatchway update what conflicted")
+
+
+@pytest.mark.claim("lock.whole")
+@pytest.mark.parametrize("key", document()["tools"]["grep"])
+def test_an_entry_that_mixes_two_is_never_half_believed(key: str) -> None:
+    ours = entry_of("grep", digest=OTHER, size=1, kind="component", manifest=None, grade="A")
+    ours = replace(ours, imports=(), tools={"grep": OTHER}, signers=("key:a",), policy=OTHER)
+    ours = replace(ours, source="./a.wasm", rules="2", overrides=("HW-CAP-001:0",))
+    ours = replace(ours, manifest_digest=OTHER, resolved=f"oci://grep@{OTHER}")
+    theirs = of_a_registry(entry_of("grep", policy=DIGEST), DIGEST)
+    whole = json.loads(Lockfile(tools={"grep": ours}).to_text())
+    whole["tools"]["grep"][key] = json.loads(Lockfile(tools={"grep": theirs}).to_text())["tools"][
+        "grep"
+    ][key]
+
+    complaint(written(whole))
 
 
 def test_the_lockfile_stands_beside_the_policy_under_a_fixed_name() -> None:

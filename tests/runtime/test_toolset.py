@@ -312,7 +312,7 @@ def test_the_manifest_of_a_component_has_no_abi() -> None:
 # What a model sees
 
 
-def test_what_a_model_sees_is_name_title_description_and_schemas() -> None:
+def test_what_a_model_sees_is_name_title_description_schemas_and_what_the_author_claims() -> None:
     (tool,) = offered(COMMAND, manifest(abi="json", input=INPUT, description="D.")).tools
 
     assert visible_fields(tool, Annotations(title="T", read_only=True)) == {
@@ -321,6 +321,12 @@ def test_what_a_model_sees_is_name_title_description_and_schemas() -> None:
         "description": "D.",
         "input": INPUT,
         "output": None,
+        "annotations": {
+            "read_only": True,
+            "destructive": None,
+            "idempotent": None,
+            "open_world": None,
+        },
     }
 
 

@@ -204,7 +204,7 @@ def test_annotations_follow_from_grants_and_claims_only_make_them_more_cautious(
     bench.add("boasting", ECHO_JSON, manifest=boasting)
     bench.add("modest", ECHO_JSON, "clock", manifest=modest)
 
-    listed = listed_tools(bench.runtime(), lambda *_: None)
+    listed = listed_tools(bench.runtime().catalog, lambda *_: None)
 
     first, second = listed["boasting"].annotations, listed["modest"].annotations
     assert first is not None
@@ -239,7 +239,7 @@ def test_a_tool_the_sdk_would_not_send_is_left_out_and_the_list_still_works(
     object.__setattr__(runtime.catalog, "entries", entries)
     told: list[str] = []
 
-    listed = listed_tools(runtime, lambda name, _why: told.append(name))
+    listed = listed_tools(runtime.catalog, lambda name, _why: told.append(name))
 
     assert list(listed) == ["echo"]
     assert told == ["bad"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from hatchway.audit.rules import bin_001_malformed
 from hatchway.core.errors import AdmissionError, ConfigError
 from hatchway.policy.document import Policy, parse_policy
 from hatchway.policy.manifest import parse_manifest_toml
+from hatchway.policy.origins import origin_of
+from hatchway.policy.trust import Signatures, signed_as_asked
 from hatchway.registry.store import digest_of
 from hatchway.runtime.auditing import subject_of
 
@@ -24,14 +27,18 @@ if TYPE_CHECKING:
 
     from hatchway.audit.report import Report
     from hatchway.core.manifest import Manifest
+    from hatchway.policy.trust import Verdict
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "audit" / "examples"
 PROJECT = "/srv/project"
 TODAY = date(2026, 11, 20)
 
+SAID = ("signed_by", "drift")
+"""Keys of what other parts of Hatchway found out: the audit is told, and only judges it."""
+
 KEYS = {
-    "failing": {"about", "wat", "hex", "manifest", "policy", "engine_imports"},
-    "passing": {"about", "wat", "hex", "manifest", "policy", "engine_imports"},
+    "failing": {"about", "wat", "hex", "manifest", "policy", "engine_imports", *SAID},
+    "passing": {"about", "wat", "hex", "manifest", "policy", "engine_imports", *SAID},
     "shown": {"about", "policy", "error", "test"},
 }
 """The tables of an example file, and what each may say."""
@@ -70,7 +77,26 @@ def report_on(example: Mapping[str, Any]) -> Report:
         neighbours=() if policy is None else neighbours_in(policy, "tool"),
         artifact=artifact,
     )
+    subject = replace(subject, trust=_verdict(example, policy, artifact.digest))
+    if "drift" in example:
+        subject = replace(subject, drift=tuple(example["drift"]))
     return audit(subject, today=TODAY)
+
+
+def _verdict(example: Mapping[str, Any], policy: Policy | None, digest: str) -> Verdict | None:
+    """What the policy of an example says about the signatures that are said to be there."""
+    if policy is None:
+        return None
+    named = {str(each.signer): each.signer for rule in policy.trust.rules for each in rule.signers}
+    signed_by = example.get("signed_by", ())
+    found = Signatures(
+        digest=digest,
+        signers=frozenset(named[text] for text in signed_by if text in named),
+        strangers=sum(text not in named for text in signed_by),
+        cover_manifest="manifest" not in example,
+    )
+    source = policy.tools["tool"].source
+    return signed_as_asked(source, origin_of(source, base=PROJECT), found, TODAY, policy.trust)
 
 
 def _manifest(text: str | None) -> tuple[Manifest | None, Mapping[str, Any] | None]:

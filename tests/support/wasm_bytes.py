@@ -7,7 +7,10 @@ COMPONENT = b"\0asm\x0d\0\1\0"
 
 
 def leb(value: int, *, padding: int = 0) -> bytes:
-    """An unsigned LEB128 integer, optionally in more bytes than it needs."""
+    """An unsigned LEB128 integer, optionally in more bytes than it needs.
+
+    With one more it means the same as a signed integer.
+    """
     groups = [value & 0x7F]
     while value := value >> 7:
         groups.append(value & 0x7F)

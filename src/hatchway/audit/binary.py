@@ -15,7 +15,12 @@ MODULE_VERSION = b"\1\0\0\0"
 COMPONENT_VERSION = b"\x0d\0\1\0"
 MAX_NAME_BYTES = 100_000
 MAX_KEPT = 500_000
-"""Things of one artifact that a value is made for. A large real one has some ten thousand."""
+"""Things of one artifact that are looked at one by one. The largest real ones have a hundred
+thousand. Functions and the elements of tables are counted apart."""
+MAX_ENTRIES = 4_000_000
+"""Functions, bodies and elements of tables in one artifact. The largest real one has two
+million."""
+_BLOCK_BYTES = 1 << 16
 
 
 class MalformedError(AdmissionError):
@@ -35,8 +40,8 @@ class Reader:
         self._data = data
         self.at = at
         self._end = len(data) if end is None else end
-        # One number that all readers of an artifact share.
-        self._kept = [0] if kept is None else kept
+        # Two numbers that all readers of an artifact share: things, and entries.
+        self._kept = [0, 0] if kept is None else kept
 
     @property
     def is_done(self) -> bool:
@@ -119,19 +124,55 @@ class Reader:
         self.at = at
         raise self.malformed("it ends in the middle of something")
 
-    def u32s(self, count: int, *, below: int) -> list[int] | bytes:
+    def indices(self, count: int, *, below: int) -> list[int]:
         """`count` unsigned integers, all of them indices into a space of `below` things."""
-        if count > self.left:
-            raise self.malformed(f"{count} items are announced in {self.left} bytes")
-        block = self._data[self.at : self.at + count]
-        if block.isascii():  # each takes one byte, and they can be looked at together
-            self.at += count
-            found: list[int] | bytes = block
-        else:
-            found = [self.u32() for _ in range(count)]
+        found: list[int] = []
+        while len(found) < count:
+            block = self._data[self.at : min(self.at + count - len(found), self._end)][
+                :_BLOCK_BYTES
+            ]
+            if block and block.isascii():  # each takes one byte, and they can be read together
+                found += block
+                self.at += len(block)
+            else:
+                found += self._longer(min(_BLOCK_BYTES, count - len(found)))
         if found and max(found) >= below:
             raise self.malformed(f"index {max(found)} is used, and there are {below}")
         return found
+
+    def _longer(self, count: int) -> list[int]:
+        """`count` unsigned integers. Not `u32`: a large binary has half a million of them."""
+        data, at, end = self._data, self.at, self._end
+        found: list[int] = []
+        for _ in range(count):
+            value = shift = byte = 0
+            while at < end and shift < 35 and (byte := data[at]) >= 0x80:
+                value |= (byte & 0x7F) << shift
+                shift += 7
+                at += 1
+            if at >= end or shift == 35:
+                self.at = at
+                raise self.malformed("an integer is cut short or encoded in too many bytes")
+            found.append(value | byte << shift)
+            at += 1
+        self.at = at
+        return found
+
+    def entries(self, at_most: int | None = None) -> int:
+        """How many functions or elements of a table follow, which are kept count of."""
+        number = self.count(at_most)
+        self._kept[1] += number
+        if self._kept[1] > MAX_ENTRIES:
+            raise self.malformed(f"it has more than {MAX_ENTRIES} functions and elements")
+        return number
+
+    def holds_only(self, count: int, allowed: bytes) -> bool:
+        """Step over the next `count` bytes if all of them are `allowed`, and say whether."""
+        block = self._data[self.at : min(self.at + count, self._end)]
+        if len(block) < count or block.translate(None, allowed):
+            return False
+        self.at += count
+        return True
 
     def index(self, below: int, what: str) -> int:
         """An index into a space of `below` things called `what`."""
@@ -226,7 +267,7 @@ class Reader:
         return number
 
     def keep(self, number: int = 1) -> None:
-        """Count `number` things that a value is made for.
+        """Count `number` things that are looked at one by one.
 
         Raises:
             MalformedError: The artifact has too many of them.
@@ -236,7 +277,7 @@ class Reader:
             raise self.malformed(f"it defines more than {MAX_KEPT} things")
 
     def items(self, at_most: int | None = None) -> range:
-        """One number for each of the items that follow, for each of which a value is made."""
+        """One number for each of the items that follow, which are kept count of."""
         number = self.count(at_most)
         self.keep(number)
         return range(number)

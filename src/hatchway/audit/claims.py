@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hatchway.audit.capabilities import uses_of
 from hatchway.audit.finding import Evidence
 from hatchway.audit.grants import granted, wanted
+from hatchway.audit.visible import manifest_values
 from hatchway.core.capability import (
     Clock,
     EnvironmentVariable,
@@ -78,6 +79,27 @@ def served_by(capability: Capability) -> frozenset[str]:
             return frozenset({"random"})
         case _:  # ToolUse
             return frozenset({"tool"})
+
+
+EXAMPLES: dict[str, str] = {
+    "fs.read": "fs.read=/data",
+    "fs.write": "fs.write=/data",
+    "net.http": "net.http=https://api.example.com",
+    "net.socket": "net.socket=db.example.com:5432",
+    "net.dns": "net.dns=db.example.com:5432",
+    "tool": "tool=render",
+}
+"""How each serious capability that can be declared is spelled, the plainest first."""
+
+
+def declaration(subject: Subject, behind: Iterable[Use]) -> str | None:
+    """The line of a manifest that declares what is `behind`; None for what none can declare."""
+    used = {use.capability for use in behind}
+    capability = next((spelled for name, spelled in EXAMPLES.items() if name in used), None)
+    if capability is None:
+        return None
+    line = f'requires = [{{ capability = "{capability}", reason = "…" }}]'
+    return f"under [[tools]], {line}" if "tools" in manifest_values(subject) else line
 
 
 def is_network(capability: Capability) -> bool:

@@ -29,7 +29,7 @@ def define_core_instance(reader: Reader, scope: Scope) -> None:
         return
     module = scope.module(reader)
     names: set[str] = set()
-    for _ in range(reader.count()):
+    for _ in reader.items():
         name = reader.name()
         if name in names:
             raise reader.malformed("a module is given two things of one name")
@@ -87,12 +87,13 @@ def _instantiated(
     reader: Reader, component: Component, given: Mapping[str, Item]
 ) -> Mapping[str, Item]:
     """What an instance of `component` exports when it is given these things."""
+    reader.keep(len(component.imports) + len(component.exports))
     for name, wanted in component.imports.items():
         if name not in given or given[name].sort != wanted.sort:
             raise reader.malformed(f"a component is not given the {wanted.sort} that it imports")
     exports = component.exports.values()
     if component.is_declared and any(item.sort == "instance" for item in exports):
-        # Its instances may export more than is declared, and nobody knows here.
+        # Its instances may export more than is declared, and nothing here tells.
         raise reader.malformed("a component is imported, instantiated, and exports instances")
     if not any(_is_open(item) for item in exports):
         return component.exports

@@ -160,10 +160,8 @@ class ComponentReader:
         self._scope.features.add(features.COMPONENT_VALUES)
         self.has_start = True
         self._scope.item(section, "function")
-        for _ in range(section.count()):
-            self._scope.item(section, "value")
-        if section.u32():
-            raise section.malformed("a start function returns something")
+        if section.u32() or section.u32():
+            raise section.malformed("values of components are not understood here")
 
     def _import(self, section: Reader, scope: Scope) -> None:
         name = read_extern_name(section, scope.features)

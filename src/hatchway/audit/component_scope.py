@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 
 SORTS: dict[int, Sort] = {
     1: "function",
-    2: "value",
     3: "type",
     4: "component",
     5: "instance",
 }
 CORE_SORTS = ("function", "table", "memory", "global", "tag")
-_CORE, _CORE_TYPE, _CORE_MODULE = 0, 0x10, 0x11
+_CORE, _VALUE, _CORE_TYPE, _CORE_MODULE = 0, 2, 0x10, 0x11
 
 MODULE_TYPE = 3
 """Beside the kinds of core types: a whole module's type."""
@@ -54,12 +53,8 @@ class Scope:
         self.module_types: dict[int, Module] = {}
         self.core_instances: list[Mapping[str, str]] = []
         self._items: dict[Sort, list[What]] = {
-            sort: [] for sort in ("module", "function", "value", "type", "component", "instance")
+            sort: [] for sort in ("module", "function", "type", "component", "instance")
         }
-
-    def count(self, sort: Sort) -> int:
-        """How many things of a sort there are."""
-        return len(self._items[sort])
 
     def add(self, item: Item) -> None:
         """Give `item` the next index of its sort."""
@@ -132,6 +127,10 @@ def sort_of(reader: Reader, first: int, second: int | None) -> Sort:
     """The sort that one byte stands for, or two when the first says that it is a core sort."""
     if first == _CORE and second == _CORE_MODULE:
         return "module"
+    if first == _VALUE:
+        # The specification and wasmtime write their types differently, and no engine of ours
+        # has them on: nobody could say what such a component imports.
+        raise reader.malformed("values of components are not understood here")
     if first not in SORTS:
         raise reader.malformed(f"unknown sort {first:#x}")
     return SORTS[first]

@@ -99,11 +99,8 @@ def read_extern(reader: Reader, scope: Scope) -> Item:
         return Item(sort, scope.type_of(reader, Component))
     if sort == "instance":
         return Item(sort, scope.type_of(reader, Instance))
-    is_second = reader.flag("the bound of a type or value")
-    if sort == "type":
-        return Item(sort, Resource()) if is_second else scope.item(reader, "type")
-    scope.features.add(features.COMPONENT_VALUES)
-    return Item(sort, read_value(reader, scope)) if is_second else scope.item(reader, "value")
+    is_resource = reader.flag("the bound of a type")
+    return Item(sort, Resource()) if is_resource else scope.item(reader, "type")
 
 
 def add_named(

@@ -14,7 +14,7 @@ from hatchway.core.wit import UnsupportedType, WitType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Sort: TypeAlias = Literal["module", "function", "value", "type", "component", "instance"]
+Sort: TypeAlias = Literal["module", "function", "type", "component", "instance"]
 
 MANY: Final = 1 << 20
 """More parts than anything may have; larger numbers are not told apart."""
@@ -96,7 +96,7 @@ class Instance:
 
     Attributes:
         exports: In order.
-        parts: Functions, modules, components, values and instances inside, spelled out.
+        parts: Functions, modules, components and instances inside, spelled out.
         height: Levels of instances below it.
         origin: For what an instantiation may replace by something with more exports.
         is_open: It has an origin, or an instance inside has.

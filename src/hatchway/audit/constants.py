@@ -23,6 +23,10 @@ _COLLECTED = 0xFB
 _NEW, _NEW_FIXED, _CONVERT = frozenset({0, 1, 6, 7}), 8, frozenset({26, 27, 28})
 
 
+_USUAL = 2
+"""Operations of nearly every initial value; longer ones cannot be had without end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What a constant expression may mention.
@@ -43,6 +47,8 @@ def constant(reader: Reader, scope: Scope) -> int | None:
     operations = 0
     while (code := reader.byte()) != _END:
         operations += 1
+        if operations > _USUAL:
+            reader.keep()
         if code == _I32:
             value = reader.s32() & 0xFFFFFFFF
         elif code == _I64:

@@ -14,7 +14,6 @@ from hatchway.audit import features
 if TYPE_CHECKING:
     from hatchway.audit.binary import Reader
 
-MAX_TYPES = 1_000_000
 MAX_PARAMETERS = 1000
 MAX_FIELDS = 10_000
 _MAX_PAGE_EXPONENT = 63
@@ -24,6 +23,7 @@ NOT_A_FUNCTION, FUNCTION, PLAIN_FUNCTION = 0, 1, 2
 
 _NUMBERS = frozenset({0x7F, 0x7E, 0x7D, 0x7C, 0x7B})
 _FUNCTION, _EXTERNAL = 0x70, 0x6F
+_ORDINARY = bytes([*_NUMBERS, _FUNCTION, _EXTERNAL])
 _ABSTRACT: dict[int, str | None] = {
     _FUNCTION: None,
     _EXTERNAL: None,
@@ -74,12 +74,10 @@ class CoreTypes:
         if reader.peek() == 0x4E:
             reader.byte()
             self.features.add(features.GC)
-            count = reader.count(MAX_TYPES)
+            count = len(reader.items())
         self._bound = len(self.kinds) + count
         for _ in range(count):
             self._sub(reader)
-        if self._bound > MAX_TYPES:
-            raise reader.malformed(f"there are more than {MAX_TYPES} types")
 
     def _sub(self, reader: Reader) -> None:
         """One type, possibly below another in a hierarchy."""
@@ -105,7 +103,7 @@ class CoreTypes:
             results = self.values(reader, MAX_PARAMETERS)
             return FUNCTION if parameters or results else PLAIN_FUNCTION
         if code == 0x5F:
-            for _ in range(reader.count(MAX_FIELDS)):
+            for _ in reader.items(MAX_FIELDS):
                 self._field(reader)
         elif code == 0x5E:
             self._field(reader)
@@ -128,8 +126,10 @@ class CoreTypes:
     def values(self, reader: Reader, at_most: int) -> int:
         """How many value types stood there, all of them read."""
         count = reader.count(at_most)
-        for _ in range(count):
-            self.value(reader)
+        if not reader.holds_only(count, _ORDINARY):
+            reader.keep(count)
+            for _ in range(count):
+                self.value(reader)
         return count
 
     def value(self, reader: Reader) -> None:

@@ -73,6 +73,7 @@ def audit(
         too_long=decisions.too_long,
         unmatched=decisions.unmatched,
         rules=RULES_VERSION,
+        trust=subject.trust,
     )
 
 
@@ -145,7 +146,11 @@ def _together(rule: Rule, one: Found, other: Found) -> Found:
     severities = (one.severity or rule.severity, other.severity or rule.severity)
     heavier = one if severities[0] == _heaviest(severities) else other
     lighter = other if heavier is one else one
-    return replace(heavier, evidence=_bounded((*heavier.evidence, *lighter.evidence)))
+    return replace(
+        heavier,
+        evidence=_bounded((*heavier.evidence, *lighter.evidence)),
+        is_final=one.is_final or other.is_final,
+    )
 
 
 def _bounded(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
@@ -178,6 +183,7 @@ def _finding(rule: Rule, tool: str, found: Found) -> Finding:
         confidence=found.confidence or rule.confidence,
         evidence=tuple(evidence),
         remediation=harmless(found.remediation or rule.remediation, limit=1000),
+        is_final=found.is_final,
     )
 
 
@@ -215,9 +221,12 @@ def _decisions(
 def _overridable(findings: Iterable[Finding]) -> dict[str, Finding]:
     """The findings that an override can name.
 
-    Nobody can have decided about what is not listed. And an id is short: where two findings
-    share one, whoever made the second may have wanted it that way, so it names neither.
+    What is final stays. Nobody can have decided about what is not listed. And an id is short:
+    where two findings share one, whoever made the second may have wanted it that way, so it
+    names neither.
     """
     named = [finding for finding in findings if finding.about != _THE_REST]
     times = Counter(finding.id for finding in named)
-    return {finding.id: finding for finding in named if times[finding.id] == 1}
+    return {
+        finding.id: finding for finding in named if times[finding.id] == 1 and not finding.is_final
+    }

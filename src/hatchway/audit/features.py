@@ -44,7 +44,7 @@ EXPLANATIONS: dict[str, str] = {
     EXTENDED_CONST: "arithmetic in initial values",
     COMPONENT_ASYNC: "component functions that wait for each other, streams and futures",
     COMPONENT_THREADING: "threads that a component starts",
-    COMPONENT_VALUES: "values that a component imports or exports, and start functions",
+    COMPONENT_VALUES: "start functions of components",
     COMPONENT_ERROR_CONTEXT: "error values with a debug message",
     COMPONENT_FIXED_LISTS: "lists of a fixed length",
     COMPONENT_MAPS: "maps from keys to values",

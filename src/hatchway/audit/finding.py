@@ -31,6 +31,8 @@ AXES: dict[Axis, str] = {
 }
 """The six things that are graded."""
 
+_ID_DIGITS = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -62,6 +64,7 @@ class Found:
         remediation: The exact change to make here; None for the rule's own words.
         severity: When it is not the rule's own; never more than that.
         confidence: When it is not the rule's own.
+        is_final: No override changes it.
     """
 
     message: str
@@ -70,6 +73,7 @@ class Found:
     remediation: str | None = None
     severity: Severity | None = None
     confidence: Confidence | None = None
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,7 @@ class Finding:
     Attributes:
         tool: The policy entry, or the artifact's stem.
         override: The decision to live with it, while it counts.
+        is_final: No override changes it.
     """
 
     rule: Rule
@@ -128,12 +133,12 @@ class Finding:
     evidence: tuple[Evidence, ...]
     remediation: str
     override: Override | None = None
+    is_final: bool = False
 
     @property
     def fingerprint(self) -> str:
         """The same for the same weakness in the next release; hexadecimal SHA-256."""
-        parts = f"{self.rule.id}\0{self.tool}\0{self.about}"
-        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
+        return _fingerprint(self.rule.id, self.tool, self.about)
 
     @property
     def id(self) -> str:
@@ -141,4 +146,14 @@ class Finding:
 
         Fewer would let whoever ships the next release look for a weakness with the same name.
         """
-        return f"{self.rule.id}:{self.fingerprint[:16]}"
+        return f"{self.rule.id}:{self.fingerprint[:_ID_DIGITS]}"
+
+
+def finding_id(rule: str, tool: str, about: str) -> str:
+    """The id of a finding of `rule` about something in `tool`, whether it was found or not."""
+    return f"{rule}:{_fingerprint(rule, tool, about)[:_ID_DIGITS]}"
+
+
+def _fingerprint(rule: str, tool: str, about: str) -> str:
+    parts = f"{rule}\0{tool}\0{about}"
+    return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()

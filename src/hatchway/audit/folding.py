@@ -43,6 +43,8 @@ _SILENT = frozenset('*`"“”„«»')
 _LIKE_LETTERS = {"0": "o", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"}
 _WORD = re.compile(r"[a-z0-9@$]{2,}")
 _PAIRS = (("rn", "m"), ("vv", "w"))
+_LONGEST_KEPT = 256
+"""Characters of a name whose folding is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +88,27 @@ def with_digits_as_letters(text: str) -> frozenset[str]:
     return frozenset({as_i, as_l} - {text})
 
 
+def fold_name(name: str) -> str:
+    """`name` as a reader takes it in. Every tool is compared with the names of all others."""
+    return _folded_name(name) if len(name) <= _LONGEST_KEPT else fold(name).text
+
+
 def skeleton(name: str) -> str:
     """What `name` looks like: two names with one skeleton are easily taken for each other."""
+    return _kept_skeleton(name) if len(name) <= _LONGEST_KEPT else _skeleton(name)
+
+
+@lru_cache(maxsize=8192)
+def _folded_name(name: str) -> str:
+    return fold(name).text
+
+
+@lru_cache(maxsize=8192)
+def _kept_skeleton(name: str) -> str:
+    return _skeleton(name)
+
+
+def _skeleton(name: str) -> str:
     plain = "".join(shown for shown in fold(name).text if shown.isalnum() or not shown.isascii())
     plain = "".join(_LIKE_LETTERS.get(shown, shown) for shown in plain)
     for pair, letter in _PAIRS:

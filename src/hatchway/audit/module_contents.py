@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 MAX_FUNCTIONS = 1_000_000
 MAX_FUNCTION_BYTES = 7_654_321
-MAX_GLOBALS = 1_000_000
 MAX_TABLES = 100
 MAX_MEMORIES = 100
-MAX_EXPORTS = 1_000_000
 """Beyond these engines refuse a module too."""
 
 
@@ -87,9 +85,9 @@ class Contents:
 
     def functions(self, section: Reader) -> None:
         """The types of the functions that are defined here."""
-        count = section.count(MAX_FUNCTIONS)
+        count = section.entries(MAX_FUNCTIONS)
         kinds = self._types.kinds
-        indices = section.u32s(count, below=len(kinds))
+        indices = section.indices(count, below=len(kinds))
         self.function_kinds = bytes([kinds[index] for index in indices])
         if 0 in self.function_kinds:
             raise section.malformed("a function has a type that is none of a function")
@@ -113,14 +111,14 @@ class Contents:
 
     def globals(self, section: Reader) -> None:
         """The global section."""
-        for _ in range(section.count(MAX_GLOBALS)):
+        for _ in section.items():
             self._types.global_type(section)
             constant(section, self.scope)
             self.global_count += 1
 
     def tags(self, section: Reader) -> None:
         """The tag section."""
-        for _ in range(section.count()):
+        for _ in section.items():
             self._types.tag(section)
             self.tag_count += 1
 
@@ -133,7 +131,7 @@ class Contents:
             self._imports.globals + self.global_count,
             self._imports.tags + self.tag_count,
         )
-        for _ in section.items(MAX_EXPORTS):
+        for _ in section.items():
             name = section.name()
             code = section.byte()
             if code >= len(KINDS):
@@ -146,7 +144,7 @@ class Contents:
 
     def code(self, section: Reader) -> None:
         """The code section: how many bodies there are, and how large each is."""
-        self._bodies = section.count(MAX_FUNCTIONS)
+        self._bodies = section.entries(MAX_FUNCTIONS)
         start = section.at
         largest = section.step_over(self._bodies)
         if largest > MAX_FUNCTION_BYTES:

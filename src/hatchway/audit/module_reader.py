@@ -110,7 +110,7 @@ class ModuleReader:
         self._last = place
 
     def _types(self, section: Reader) -> None:
-        for _ in range(section.count()):
+        for _ in section.items():
             self.types.recursive(section)
 
     def _start_function(self, section: Reader) -> None:

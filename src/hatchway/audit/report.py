@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hatchway.audit.grade import Letter
     from hatchway.policy.overrides import Override
     from hatchway.policy.positions import KeyPath
+    from hatchway.policy.trust import Verdict
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
@@ -37,6 +38,7 @@ class Report:
         too_long: Overrides that reach further ahead than one may; they do not count yet.
         unmatched: Overrides of something that was not found, or that cannot be overridden.
         rules: The version of the rules.
+        trust: Whether it is signed as the policy asks; None when nobody looked.
     """
 
     tool: str
@@ -51,6 +53,7 @@ class Report:
     too_long: tuple[Override, ...] = ()
     unmatched: tuple[Override, ...] = ()
     rules: str
+    trust: Verdict | None = None
 
     @property
     def standing(self) -> tuple[Finding, ...]:

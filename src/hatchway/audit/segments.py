@@ -33,7 +33,7 @@ class Segments:
 
     def elements(self, section: Reader) -> None:
         """The element section."""
-        for _ in range(section.count(MAX_SEGMENTS)):
+        for _ in section.items(MAX_SEGMENTS):
             self._element(section)
 
     def _element(self, section: Reader) -> None:
@@ -49,12 +49,12 @@ class Segments:
         if has_expressions:
             if flags & 3:
                 self._types.reference(section)
-            for _ in range(section.count()):
+            for _ in range(section.entries()):
                 constant(section, self._contents.scope)
             return
         if flags & 3:
             section.expect(0, "the kind of an element segment")
-        section.u32s(section.count(), below=self._contents.function_count)
+        section.indices(section.entries(), below=self._contents.function_count)
 
     def data_count(self, section: Reader) -> None:
         """How many data segments there will be."""

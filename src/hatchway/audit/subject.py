@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hatchway.core.manifest import Manifest, Want
     from hatchway.core.tool import Tool
     from hatchway.policy.document import ToolPolicy
+    from hatchway.policy.trust import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,9 @@ class Subject:
         base: The directory of the policy; None without one.
         engine_imports: What the engine says the artifact imports, after compiling; None when
             it was not compiled.
+        trust: Whether it is signed as the policy asks; None when there is no policy.
+        drift: What differs from what was approved, each in one sentence; None when nothing was
+            approved, or nobody compared.
     """
 
     name: str
@@ -62,6 +66,8 @@ class Subject:
     refused_directories: Mapping[FileAccess, str] = field(default_factory=dict)
     base: str | None = None
     engine_imports: tuple[str, ...] | None = None
+    trust: Verdict | None = None
+    drift: tuple[str, ...] | None = None
 
     @property
     def wants(self) -> tuple[Want, ...]:

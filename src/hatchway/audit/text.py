@@ -31,6 +31,7 @@ WIDTH = 100
 MOST_EVIDENCE = 5
 """Pieces of evidence shown with one finding, unless everything is wanted."""
 
+_COMMAND = re.compile(r"^(?P<space>\s*):(?=:)|#(?=#(?:vso)?\[)")
 _BAR = 20
 _INDENT = " " * 10
 
@@ -51,7 +52,7 @@ def report_text(
         lines += ["", *_wrapped("can ask for  ", _asks_for(subject))]
     lines += _findings(report, places, verbose=verbose)
     lines += _overrides(report)
-    return [harmless(line) for line in lines]
+    return [_plain(line) for line in lines]
 
 
 def summary_text(audited: Sequence[tuple[Report, Places]]) -> list[str]:
@@ -68,7 +69,7 @@ def summary_text(audited: Sequence[tuple[Report, Places]]) -> list[str]:
         numbers = "  ".join(f"{counts[severity]:>8}" for severity in reversed(SEVERITIES))
         tool = printable(f"{report.tool} ({places.artifact_file})", limit=200)
         lines += _wrapped(f"{report.grade:<5}  {worst:<10}  {numbers}  ", tool)
-    return [harmless(line) for line in lines]
+    return [_plain(line) for line in lines]
 
 
 # The verdict
@@ -239,6 +240,18 @@ def _paragraphs(text: str) -> list[str]:
 
 
 # Lines
+
+
+def _plain(line: str) -> str:
+    """A line that is no command to whoever collects the output.
+
+    Runners of CI obey lines that begin with ``::``, and ``##[`` and ``##vso[`` anywhere.
+    """
+    return _COMMAND.sub(_spelled_out, harmless(line))
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    return f"{found['space'] or ''}\\x{ord(found[0][-1]):02x}"
 
 
 def _wrapped(start: str, text: str, *, indent: str | None = None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hatchway.audit.capabilities import capabilities_of
+from hatchway.cli.changes import change_lines
 from hatchway.cli.options import (
     Allow,
     CompilerOption,
@@ -29,8 +30,16 @@ from hatchway.core.untrusted import printable
 from hatchway.policy.cover import covering
 from hatchway.policy.document import unsupported_reason
 from hatchway.policy.grammar import TOOL_NAME
+from hatchway.registry.reference import (
+    LayoutReference,
+    PathReference,
+    parse_reference,
+    place_of,
+)
 from hatchway.runtime.catalog import require_memory
+from hatchway.runtime.previous import is_same_artifact
 from hatchway.runtime.project import sidecar_of
+from hatchway.runtime.trusting import notices_in
 
 if TYPE_CHECKING:
     from hatchway.audit.report import Report
@@ -43,7 +52,12 @@ if TYPE_CHECKING:
     from hatchway.runtime.admission import Candidate
     from hatchway.runtime.project import Project
 
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The .wasm file to admit.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="What to admit: a .wasm file, or where one is published."
+    ),
+]
 NameOption = Annotated[
     str | None, typer.Option("--name", help="What to call it; by default the file's name.")
 ]
@@ -88,7 +102,7 @@ def add(
     if not TOOL_NAME.fullmatch(owner):
         message = f"{printable(owner)!r} cannot be a tool's name"
         raise ConfigError(message, hint="--name with letters, digits, '_' and '-' only")
-    spelled = _source_for(opened.project, source)
+    spelled = source_for(opened.project, source)
     replaced = opened.project.lock().tools.get(owner)
     say(f"checking {source} (compiling, if it is new here)")
     candidate = opened.keeper.examine(owner, spelled, pinned)
@@ -100,6 +114,7 @@ def add(
     _describe(candidate, offered, report)
     if is_another:
         say(f"  replaces     {replaced.digest if replaced else 'what the policy names'}")
+    _compare(opened, candidate, report, replaced, is_watched=not yes and sys.stdin.isatty())
     opened.keeper.require_unblocked(report)
     carried = _carried(owner, held, wanted, yes=yes) if is_another else held
     granted = [*carried, *wanted]
@@ -109,6 +124,8 @@ def add(
     new = _spelled(granted)
     report = opened.keeper.keep(candidate, new, bounds, pinned)
     say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
+    for notice in notices_in(report):
+        warn(notice.message)
     _warn_about_limits(candidate, opened.project.policy().tools[owner].limits)
     if json:
         print_json(_report(candidate, new, report))
@@ -137,14 +154,26 @@ def _write_draft(opened: Application, source: str) -> None:
 
 
 def _name_of(source: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).stem).strip("-")[:64] or "tool"
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(place_of(source)).stem).strip("-")[:64] or "tool"
 
 
-def _source_for(project: Project, source: str) -> str:
-    """The source as the policy will spell it: relative to the policy where that is shorter."""
-    if re.match(r"[a-z]{2,}:", source):
-        return source  # not a path
-    absolute = Path(source).absolute()
+def source_for(project: Project, source: str) -> str:
+    """The source as the policy will spell it: relative to the policy where that is shorter.
+
+    Raises:
+        ConfigError: It is misspelt.
+    """
+    match parse_reference(source):
+        case PathReference(path=path):
+            return _from_policy(project, path)
+        case LayoutReference(directory=directory) as layout:
+            return str(replace(layout, directory=_from_policy(project, directory)))
+        case remote:
+            return str(remote)
+
+
+def _from_policy(project: Project, path: str) -> str:
+    absolute = Path(path).absolute()
     base = project.base.absolute()
     if not project.is_own and absolute.is_relative_to(base):
         return f"./{absolute.relative_to(base)}"
@@ -158,6 +187,33 @@ def _is_another(
     if replaced is not None:
         return replaced.digest != candidate.lock.digest
     return present is not None and present.source != candidate.lock.source
+
+
+def _compare(
+    opened: Application,
+    candidate: Candidate,
+    report: Report,
+    replaced: LockedTool | None,
+    *,
+    is_watched: bool,
+) -> None:
+    """Show how an artifact differs from the one that is pinned under its name.
+
+    Raises:
+        AdmissionError: `admission.drift`: it is the same source, which can do more or says
+            something else now, and no person is there to read that.
+    """
+    if replaced is None:
+        return
+    proposal = opened.updater.compare(replaced, candidate, report)
+    if is_same_artifact(replaced, proposal.new):
+        return
+    for line in change_lines(proposal):
+        say(line)
+    is_same_source = replaced.source == candidate.lock.source
+    if is_same_source and proposal.drift.kind == "blocked" and not is_watched:
+        opened.keeper.require_unblocked(report)
+        raise opened.updater.refuse(proposal)
 
 
 def _carried(

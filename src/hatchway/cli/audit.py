@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Level = Literal["info", "low", "medium", "high", "critical"]
 Format = Literal["text", "json", "sarif"]
 
+_MOST_PASSED_OVER = 8
+"""Directories that are named."""
+
 Target = Annotated[
     str,
     typer.Argument(
@@ -84,7 +87,10 @@ def _audited(opened: Application, target: str) -> list[Audited]:
     if path.is_dir():
         # A repository's files are named from its root, which is where one stands in CI.
         root = here if path.resolve().is_relative_to(here) else path
-        found = opened.auditor(root).project(path)
+        below = opened.auditor(root).project(path)
+        if below.passed_over:
+            say(f"passed over: {_listed(below.passed_over)}; name one to audit it")
+        found = list(below.audited)
         if not found:
             message = f"there is no .wasm file and no hatchway.toml below {target!r}"
             raise ConfigError(message, code="config.nothing_to_audit")
@@ -94,6 +100,12 @@ def _audited(opened: Application, target: str) -> list[Audited]:
         return [auditor.file(path, among=opened.project)]
     require_tool(dict(opened.project.policy().tools), target)
     return [auditor.installed(opened.project, target)]
+
+
+def _listed(directories: tuple[str, ...]) -> str:
+    shown = ", ".join(printable(name, limit=80) for name in directories[:_MOST_PASSED_OVER])
+    more = len(directories) - _MOST_PASSED_OVER
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _text(audited: list[Audited], _target: str, verbose: bool) -> str:

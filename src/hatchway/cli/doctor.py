@@ -142,6 +142,23 @@ def _policy(opened: Application) -> Iterator[Check]:
         )
 
 
+def _trust(opened: Application) -> Iterator[Check]:
+    catalog = opened.catalog()
+    trust = catalog.policy.trust
+    if trust.mode == "report":
+        hint = 'mode = "enforce" in [trust]'
+        detail = "the policy only reports what is not signed as it asks; nothing is refused"
+        yield Check(name="trust", state="problem", detail=detail, hint=hint)
+    elif trust.rules:
+        asked = plural(len(trust.rules), "rule")
+        yield Check(name="trust", state="ok", detail=f"signatures are asked for by {asked}")
+    else:
+        detail = "the policy has no [[trust.rules]]: nobody is asked to sign anything"
+        yield Check(name="trust", state="note", detail=detail)
+    for notice in catalog.notices:
+        yield Check(name=f"tool {notice.tool}", state="problem", detail=notice.message)
+
+
 def _files(opened: Application) -> Iterator[Check]:
     if opened.can_grant_directories:
         detail = "directories can be granted; scratch space is in memory, with an exact quota"
@@ -165,6 +182,7 @@ _LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
     "walls": _walls,
     "files": _files,
     "policy": _policy,
+    "trust": _trust,
     "events": _events,
     "version": _limits_of_this_version,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from hatchway.cli.options import CapabilityText, Json, Name, application, grantable_capability
 from hatchway.cli.output import print_json, say
 from hatchway.cli.remove import require_tool
-from hatchway.core.errors import ConfigError
+from hatchway.core.errors import ConfigError, HatchwayError
 from hatchway.core.events import Severity
 from hatchway.core.untrusted import printable
 from hatchway.policy.grammar import parse_capability
@@ -29,6 +30,7 @@ def grant(
         allowed = edit.allowed(name)
         if wanted not in allowed:
             edit.set_allowed(name, [*allowed, wanted])
+            opened.keeper.approve(edit, name)
         allowed = edit.allowed(name)
     opened.record(
         "policy.changed",
@@ -59,6 +61,9 @@ def revoke(
     left = [str(item) for item in present if item != unwanted]
     with opened.project.editing() as edit:
         edit.set_allowed(name, left)
+        # What is taken away is taken away, whatever an audit finds wrong with the rest.
+        with contextlib.suppress(HatchwayError):
+            opened.keeper.approve(edit, name)
     opened.record(
         "policy.changed",
         Severity.LOW,

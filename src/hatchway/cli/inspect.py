@@ -10,14 +10,23 @@ import typer
 from hatchway.audit.capabilities import capabilities_of
 from hatchway.audit.hosting import why_not_hostable
 from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
-from hatchway.audit.sections import signatures_in
+from hatchway.audit.sections import (
+    licence_of,
+    name_of,
+    revision_of,
+    signatures_in,
+    source_of,
+    unreadable_in,
+)
 from hatchway.cli.options import Json
 from hatchway.cli.output import print_json, print_line
 from hatchway.core.capability import spell_bytes
 from hatchway.core.untrusted import printable
-from hatchway.registry.source import read_source
+from hatchway.registry.fetching import fetch
+from hatchway.registry.reference import place_of
 from hatchway.runtime.auditing import subject_of
 from hatchway.runtime.manifests import find_manifest
+from hatchway.runtime.settings import source_settings
 
 if TYPE_CHECKING:
     from hatchway.audit.artifact import Artifact
@@ -29,10 +38,17 @@ _SHOWN_FUNCTIONS = 6
 
 def inspect(file: File, json: Json = False) -> None:
     """Show what an artifact is and can ask for. It is read, and neither compiled nor run."""
-    data = read_source(file, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
+    data = fetch(
+        file,
+        base=Path.cwd(),
+        limit_bytes=MAX_ARTIFACT_BYTES,
+        settings=source_settings(),
+        network="allowed",
+    ).artifact
     artifact = read_artifact(data)
-    manifest = find_manifest(artifact, Path(file)).manifest
-    subject = subject_of(name=Path(file).stem, data=data, manifest=manifest, artifact=artifact)
+    place = Path(place_of(file))
+    manifest = find_manifest(artifact, place).manifest
+    subject = subject_of(name=place.stem, data=data, manifest=manifest, artifact=artifact)
     report = _report(artifact, [tool.name for tool in subject.tools])
     if json:
         print_json(report)
@@ -64,6 +80,13 @@ def _report(artifact: Artifact, tools: list[str]) -> dict[str, Any]:
             for item in artifact.producers
         ],
         "signatures": signatures_in(artifact),
+        "says": {
+            "name": name_of(artifact),
+            "source": source_of(artifact),
+            "revision": revision_of(artifact),
+            "licence": licence_of(artifact),
+        },
+        "unreadable_sections": [section.name for section in unreadable_in(artifact)],
         "custom_sections": [
             {"name": section.name, "size": len(section.payload)} for section in artifact.customs
         ],
@@ -94,7 +117,12 @@ def _lines(artifact: Artifact, report: dict[str, Any]) -> list[str]:
     for item in report["producers"]:
         made = f"{item['field']} {item['name']} {item['version']}".strip()
         lines.append(f"producer      {printable(made)}")
+    for key, text in report["says"].items():
+        if text is not None:
+            lines.append(f"{key:<13} {printable(text)}")
     lines += [f"signature     {printable(str(item))}" for item in report["signatures"]]
+    for name in report["unreadable_sections"]:
+        lines.append(f"unreadable    the custom section {printable(name)!r}")
     return lines
 
 

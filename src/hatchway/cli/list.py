@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from hatchway.cli.options import Json, application
-from hatchway.cli.output import print_json, print_table, say
+from hatchway.cli.output import print_json, print_table, say, warn
 
 if TYPE_CHECKING:
     from hatchway.runtime.catalog import Catalog
@@ -17,6 +17,8 @@ def list_tools(context: typer.Context, json: Json = False) -> None:
     """List every tool of the policy with its grants and state."""
     opened = application(context)
     catalog = opened.catalog()
+    for notice in catalog.notices:
+        warn(notice.message)
     rows = [entry(catalog, name) for name in sorted(catalog.policy.tools)]
     if json:
         print_json(rows)
@@ -53,7 +55,7 @@ def entry(catalog: Catalog, owner: str) -> dict[str, Any]:
         "tools": tools,
         "grants": [str(capability) for capability in policy.allow],
         "grade": None if locked is None else locked.grade,
-        "signer": None if locked is None else locked.signer,
+        "signer": None if locked is None else ", ".join(locked.signers) or None,
         "state": _state(catalog, owner, tools),
     }
 

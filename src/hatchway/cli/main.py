@@ -20,14 +20,21 @@ from hatchway.cli.explain import explain
 from hatchway.cli.grant import grant, revoke
 from hatchway.cli.inspect import inspect
 from hatchway.cli.install import install
+from hatchway.cli.keygen import keygen
 from hatchway.cli.list import list_tools
 from hatchway.cli.options import Chosen
 from hatchway.cli.output import complain, say
+from hatchway.cli.pack import pack
+from hatchway.cli.prune import prune
+from hatchway.cli.push import push
 from hatchway.cli.remove import remove
 from hatchway.cli.run import run_file
 from hatchway.cli.serve import serve
 from hatchway.cli.show import show
+from hatchway.cli.sign import sign
 from hatchway.cli.trust import trust
+from hatchway.cli.update import update
+from hatchway.cli.verify import verify
 from hatchway.core.errors import ConfigError, HatchwayError, InternalError
 
 app = typer.Typer(
@@ -68,7 +75,9 @@ app.command("demo")(demo)
 app.command("inspect")(inspect)
 app.command("audit")(audit)
 app.command("add")(add)
+app.command("update")(update)
 app.command("remove")(remove)
+app.command("prune")(prune)
 app.command("list")(list_tools)
 app.command("show")(show)
 app.command("trust")(trust)
@@ -76,6 +85,11 @@ app.command("grant")(grant)
 app.command("revoke")(revoke)
 app.command("explain")(explain)
 app.command("call")(call)
+app.command("pack")(pack)
+app.command("push")(push)
+app.command("keygen")(keygen)
+app.command("sign")(sign)
+app.command("verify")(verify)
 app.command("run")(run_file)
 app.command("serve")(serve)
 app.command("install")(install)

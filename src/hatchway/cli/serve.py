@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,9 @@ from hatchway.core.events import Severity
 
 if TYPE_CHECKING:
     from hatchway.compose import Application
+    from hatchway.runtime.reloading import Reloader
     from hatchway.runtime.runtime import Runtime
+    from hatchway.runtime.watching import Watcher
     from hatchway.serve.door import Doorkeeper
     from hatchway.serve.http import Address
     from hatchway.serve.stdio import Wire
@@ -37,15 +40,19 @@ def serve(
 
     address = None if http is None else parse_address(http)
     _allow_many_files()
+    in_terminal = sys.stdin is not None and sys.stdin.isatty()
     # Before anything else runs: from here on stdout belongs to the protocol.
     wire = _take_wire() if address is None else None
     opened = application(context)
-    runtime = opened.runtime()
+    runtime, reloader = opened.live(say)
     for item in runtime.catalog.quarantined:
         warn(f"{item.name} is not offered: {item.error.message}")
+    for notice in runtime.catalog.notices:
+        warn(notice.message)
     doorkeeper = _doorkeeper(opened, runtime)
     tools = plural(len(runtime.catalog.entries), "tool")
     opened.record("server.started", Severity.INFORMATIONAL, f"serving {tools}")
+    watcher = _watch(reloader, in_terminal=in_terminal)
     try:
         if wire is not None:
             doorkeeper.open_stdio(wire)
@@ -59,6 +66,7 @@ def serve(
         message = f"the server cannot go on: {error}"
         raise ConfigError(message, code="config.bad_address") from error
     finally:
+        watcher.stop()
         opened.record("server.stopped", Severity.INFORMATIONAL, "the server stopped")
 
 
@@ -76,6 +84,17 @@ def _take_wire() -> Wire:
     if sys.stdin.isatty():
         say("serving MCP on standard input and output; press Ctrl-D to stop")
     return Wire()
+
+
+def _watch(reloader: Reloader, *, in_terminal: bool) -> Watcher:
+    """Keep up with the files of the policy from now on."""
+    from hatchway.runtime.watching import Watcher
+
+    watcher = Watcher(reloader, say)
+    watcher.start()
+    if not in_terminal:  # where a hang-up means that whoever started us has gone
+        signal.signal(signal.SIGHUP, lambda *_: watcher.reload())
+    return watcher
 
 
 def _doorkeeper(opened: Application, runtime: Runtime) -> Doorkeeper:

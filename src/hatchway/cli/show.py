@@ -31,7 +31,7 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     if json:
         print_json(report)
         return
-    for key in ("name", "state", "grade", "kind", "digest", "source"):
+    for key in ("name", "state", "grade", "kind", "digest", "source", "signer"):
         print_line(f"{key:<10} {printable(str(report[key] or '-'), limit=500)}")
     print_line(f"{'grants':<10} {', '.join(report['grants']) or 'nothing'}")
     print_line(f"{'compiler':<10} {'-' if compilation is None else compilation}")

@@ -51,6 +51,7 @@ def trust(
             failed += 1
             say(f"{name} cannot be admitted:")
             complain(error)
+            opened.keeper.withdraw(name, error)
     opened.record("policy.trusted", Severity.INFORMATIONAL, f"{project.policy_file} is in force")
     say(f"{project.policy_file} is in force: {plural(len(policy.tools), 'tool')}, {failed} failed")
     if json:

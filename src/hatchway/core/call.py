@@ -51,18 +51,28 @@ class ToolCall:
 
 
 class Cancellation:
-    """A flag by which the one who asked can withdraw a call while it runs.
+    """A flag by which a call can be withdrawn while it runs.
 
     The guest is stopped at its next look at the flag, at most 100 ms later.
+
+    Attributes:
+        is_requested: The call is to end.
+        reason: Why the host took the call away; None when the one who asked withdrew it.
     """
 
-    __slots__ = ("is_requested",)
+    __slots__ = ("is_requested", "reason")
 
     def __init__(self) -> None:
         self.is_requested = False
+        self.reason: str | None = None
 
     def request(self) -> None:
         """Withdraw the call. May be called from any thread, more than once."""
+        self.is_requested = True
+
+    def impose(self, reason: str) -> None:
+        """Take the call away from the one who asked, whatever comes of it meanwhile."""
+        self.reason = reason
         self.is_requested = True
 
 

@@ -35,9 +35,14 @@ EventName: TypeAlias = Literal[
     "tool.admitted",
     "tool.refused",
     "tool.quarantined",
+    "tool.drifted",
     "tool.removed",
+    "trust.overridden",
+    "trust.reported",
     "policy.changed",
     "policy.trusted",
+    "policy.reloaded",
+    "policy.stale",
     "server.started",
     "server.stopped",
     "server.degraded",
@@ -131,7 +136,7 @@ def to_ocsf(event: Event, *, version: str) -> dict[str, Any]:
 
 _WITH_ACTOR = frozenset({1001, 6003})
 """Classes that require an actor."""
-_WITH_ACTOR_OF_HOST = frozenset({4001, 6002})
+_WITH_ACTOR_OF_HOST = frozenset({2004, 4001, 6002})
 """Classes that know an actor only under the `host` profile."""
 
 
@@ -151,8 +156,12 @@ def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:
         case "tool.admitted" | "tool.removed" | "tool.refused" | "tool.quarantined":
             activity = {"tool.admitted": 1, "tool.removed": 4}.get(event.name, 99)
             return 3, activity, {"class_uid": 3004, "entity": _entity(event, "tool")}
-        case "policy.changed" | "policy.trusted":
+        case "tool.drifted" | "trust.overridden" | "trust.reported":
+            return 2, 1, _finding(event)
+        case "policy.changed" | "policy.trusted" | "policy.reloaded":
             return 3, 3, {"class_uid": 3004, "entity": _entity(event, "policy")}
+        case "policy.stale":
+            return 3, 99, {"class_uid": 3004, "entity": _entity(event, "policy")}
         case "server.started" | "server.stopped" | "server.degraded":
             activity = {"server.started": 3, "server.stopped": 4}.get(event.name, 99)
             return 6, activity, {"class_uid": 6002, "app": {"name": "hatchway serve"}}
@@ -184,6 +193,28 @@ def _api(event: Event) -> dict[str, Any]:
         "class_uid": 6003,
         "api": {"operation": "tools/call", "service": {"name": event.tool or ""}},
         "src_endpoint": {"name": door},
+    }
+
+
+_TITLES: dict[str, str] = {
+    "tool.drifted": "A tool is not what was approved",
+    "trust.overridden": "A tool is used although its signatures are not what the policy asks for",
+    "trust.reported": "A tool would be refused if the trust policy were enforced",
+}
+
+
+def _finding(event: Event) -> dict[str, Any]:
+    """What an analyst is to look into: the same finding for the same change of the same tool."""
+    about = ":".join((event.tool or "", event.code or "", event.digest or ""))
+    return {
+        "class_uid": 2004,
+        "finding_info": {
+            "uid": f"hatchway:{event.name}:{about}",
+            "title": _TITLES[event.name],
+            "desc": event.message,
+        },
+        "resources": [{"name": event.tool or "", "type": "tool"}],
+        "is_alert": True,
     }
 
 
@@ -260,8 +291,8 @@ SCHEMA: dict[str, Any] = {
         "unmapped",
     ],
     "properties": {
-        "class_uid": {"enum": [1001, 3004, 4001, 6002, 6003]},
-        "category_uid": {"enum": [1, 3, 4, 6]},
+        "class_uid": {"enum": [1001, 2004, 3004, 4001, 6002, 6003]},
+        "category_uid": {"enum": [1, 2, 3, 4, 6]},
         "activity_id": _COUNT,
         "type_uid": _COUNT,
         "time": _COUNT,

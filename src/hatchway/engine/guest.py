@@ -175,7 +175,7 @@ class Guest:
             Stopped: It was cancelled, or its deadline has passed.
         """
         if self._cancellation is not None and self._cancellation.is_requested:
-            self.end(CallCancelledError("the call was cancelled"))
+            self.end(CallCancelledError(self._cancellation.reason or "the call was cancelled"))
         if time.monotonic_ns() >= self.deadline_ns:
             seconds = self.limits.deadline_seconds
             self.end(DeadlineExceededError(f"the guest did not finish within {seconds:g} s"))

@@ -20,6 +20,8 @@ from hatchway.core.untrusted import printable, shown
 from hatchway.policy.grammar import TOOL_NAME, parse_capability
 from hatchway.policy.overrides import Override, overrides_in
 from hatchway.policy.reading import Table, read_toml
+from hatchway.policy.trust import NOTHING_ASKED, Trust
+from hatchway.policy.trust_document import trust_in
 from hatchway.policy.units import parse_bytes, parse_count, parse_seconds
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Policy:
         tenant: The only tenant it speaks for.
         tools: By name. A tool that is not here may not be called.
         compiler: The compiler of tools that name none; None leaves it to the host.
+        trust: Who must have signed what; by default nothing is asked.
         host_environment: The host's values of the variables that some entry inherits.
         directories: The host's directories that some entry grants, opened and checked.
         file: The document it was read from.
@@ -70,6 +73,7 @@ class Policy:
     tenant: str = LOCAL_TENANT
     tools: Mapping[str, ToolPolicy] = field(default_factory=dict)
     compiler: Compiler | None = None
+    trust: Trust = NOTHING_ASKED
     host_environment: Mapping[str, str] = field(default_factory=dict)
     directories: Mapping[FileAccess, int] = field(default_factory=dict)
     file: str = FILE_NAME
@@ -103,7 +107,7 @@ def parse_policy(text: str, *, file: str, base: str) -> Policy:
         ConfigError: With file, line and the nearest valid key.
     """
     root = read_toml(text, file=file)
-    root.only("version", "compiler", "tools")
+    root.only("version", "compiler", "trust", "tools")
     version = root.parsed("version", parse_count, 0)
     if version != VERSION:
         message = f"expected 'version = {VERSION}', got {shown(version, limit=30)}"
@@ -118,7 +122,7 @@ def parse_policy(text: str, *, file: str, base: str) -> Policy:
             )
             raise tools.error(message, name)
         entries[name] = _tool(name, tools.table(name), base, compiler)
-    return Policy(tools=entries, compiler=compiler, file=file)
+    return Policy(tools=entries, compiler=compiler, trust=trust_in(root, base=base), file=file)
 
 
 def _tool(name: str, table: Table, base: str, compiler: Compiler | None) -> ToolPolicy:

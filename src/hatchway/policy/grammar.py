@@ -157,7 +157,7 @@ def _files(
         if has_guest:
             raise _bad(text, "a manifest names the guest directory only")
         return FileAccess(access=access, guest_path=_guest_path(text, host))
-    host_path = _absolute(_unescaped(text, host), base)
+    host_path = absolute_path(_unescaped(text, host), base)
     quota = None
     if "quota" in settings:
         try:
@@ -197,10 +197,10 @@ def _guest_path(text: str, path: str) -> str:
         raise _bad(text, f"the guest directory must be absolute, got {printable(decoded)!r}")
     if ".." in decoded.split("/"):
         raise _bad(text, "the guest directory must not contain '..'")
-    return _absolute(decoded, "/")
+    return absolute_path(decoded, "/")
 
 
-def _absolute(path: str, base: str) -> str:
+def absolute_path(path: str, base: str) -> str:
     """`path` made absolute and free of ``.``, ``..`` and doubled slashes, textually."""
     joined = path if path.startswith("/") else f"{base}/{path}"
     kept: list[str] = []

@@ -24,6 +24,13 @@ MAX_DOCUMENT_BYTES = 1 << 20
 """A policy or manifest larger than this is a mistake or an attack on its reader."""
 
 _AT_LINE = re.compile(r"at line ([0-9]+)")
+_MOST_PARTS = 20
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(
+    rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}){{{_MOST_PARTS}}}", re.ASCII | re.MULTILINE
+)
+"""A dotted key of very many parts. Time and memory of `tomllib` grow with the square of them:
+16 KB of one key take half a gigabyte."""
 
 
 class Table:
@@ -163,6 +170,10 @@ def read_toml(text: str, *, file: str) -> Table:
     if len(text) > MAX_DOCUMENT_BYTES:
         message = f"{file}: larger than {MAX_DOCUMENT_BYTES} bytes"
         raise ConfigError(message, code="config.too_large")
+    if long_key := _LONG_KEY.search(text):
+        line = text.count("\n", 0, long_key.start()) + 1
+        message = f"{file}:{line}: a key has more than {_MOST_PARTS} parts"
+        raise ConfigError(message, code="config.syntax")
     try:
         values = tomllib.loads(text)
         lines = key_lines(text)

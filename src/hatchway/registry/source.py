@@ -1,52 +1,76 @@
-"""Reading the bytes that a reference names."""
+"""Reading the bytes that a reference names, without asking anybody."""
 
 from __future__ import annotations
 
-import os
-import stat
+import errno
 from typing import TYPE_CHECKING
 
 from hatchway.core.errors import ConfigError, RegistryError
 from hatchway.core.untrusted import printable
+from hatchway.registry.layout import fetch_layout
+from hatchway.registry.reference import (
+    LayoutReference,
+    PathReference,
+    Reference,
+    parse_reference,
+)
+from hatchway.registry.regular import read_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SCHEMES = ("https:", "http:", "oci:", "pypi:", "npm:", "file:")
-
 
 def read_source(reference: str, *, base: Path, limit_bytes: int) -> bytes:
-    """The bytes of the artifact that `reference` names.
+    """The bytes of the artifact that `reference` names on this machine.
+
+    No other machine is ever asked: `fetch` does that, where it may.
 
     Args:
-        reference: A path; relative ones start at `base`.
+        reference: A path, or a layout directory; relative ones start at `base`.
         base: The directory of the document that holds the reference.
         limit_bytes: The largest artifact that is read.
 
     Raises:
         ConfigError: There is no such regular file, or it cannot be read.
-        RegistryError: It is larger than the limit, or of a kind this version cannot fetch.
+        RegistryError: It is larger than the limit, or would have to be fetched.
     """
-    if reference.startswith(_SCHEMES):
-        message = f"this version of Hatchway cannot fetch {printable(reference)!r} yet"
-        hint = "download the file and name its path"
-        raise RegistryError(message, code="registry.unsupported", hint=hint)
-    path = base / reference
+    match parse_reference(reference):
+        case PathReference(path=path):
+            return read_file(base / path, limit_bytes=limit_bytes)
+        case LayoutReference() as layout:
+            return fetch_layout(layout, base=base, limit_bytes=limit_bytes).artifact
+        case remote:
+            raise network_refused(remote)
+
+
+def is_elsewhere(reference: str) -> bool:
+    """Whether another machine would have to be asked for it; not so for what is misspelt."""
     try:
-        # Non-blocking, so that a FIFO cannot hold us up; what is opened is then looked at.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"cannot read {str(path)!r}: {why}"
+        return not isinstance(parse_reference(reference), PathReference | LayoutReference)
+    except ConfigError:
+        return False
+
+
+def network_refused(reference: Reference) -> RegistryError:
+    """The complaint about a reference that leads to another machine where none is asked."""
+    spelled = printable(str(reference))
+    message = f"{spelled!r} would have to be fetched, and nothing is fetched here"
+    hint = f"hatchway add {spelled}"
+    return RegistryError(message, code="registry.network_refused", hint=hint)
+
+
+def read_file(path: Path, *, limit_bytes: int) -> bytes:
+    """The artifact in a regular file.
+
+    Raises:
+        ConfigError: There is none, or it cannot be read.
+        RegistryError: It is larger than the limit.
+    """
+    try:
+        return read_regular(path, limit_bytes=limit_bytes)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            message = f"{str(path)!r} is larger than {limit_bytes} bytes"
+            raise RegistryError(message, code="registry.too_large") from error
+        message = f"cannot read {str(path)!r}: {error.strerror}"
         raise ConfigError(message, code="config.unreadable") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        # Looked at before a file object is made of it: Python makes none of a directory.
-        os.close(descriptor)
-        message = f"{str(path)!r} is not a regular file"
-        raise ConfigError(message, code="config.unreadable")
-    with os.fdopen(descriptor, "rb") as stream:
-        data = stream.read(limit_bytes + 1)
-    if len(data) > limit_bytes:
-        message = f"{str(path)!r} is larger than {limit_bytes} bytes"
-        raise RegistryError(message, code="registry.too_large")
-    return data

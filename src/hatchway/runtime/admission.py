@@ -6,18 +6,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from hatchway.audit.foreign import foreign_abi
 from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
 from hatchway.core.errors import AdmissionError
 from hatchway.provenance.canonical import canonical_digest
 from hatchway.provenance.lockfile import LockedTool
-from hatchway.registry.source import read_source
+from hatchway.registry.fetching import fetch
+from hatchway.registry.reference import place_of
 from hatchway.runtime.auditing import subject_of
-from hatchway.runtime.manifests import find_manifest
+from hatchway.runtime.manifests import find_manifest, pinned_manifest
 from hatchway.runtime.toolset import Toolset, tools_of, visible_fields
+from hatchway.runtime.trusting import bundles_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from hatchway.core.manifest import Manifest
     from hatchway.core.sandbox import Sandbox
     from hatchway.core.surface import Compilation, Compiler, Surface
+    from hatchway.registry.settings import SourceSettings
     from hatchway.registry.store import ArtifactStore
 
 
@@ -56,7 +59,8 @@ class Candidate:
 class Admission:
     """Admits artifacts into a store and a sandbox."""
 
-    def __init__(self, store: ArtifactStore, sandbox: Sandbox) -> None:
+    def __init__(self, store: ArtifactStore, sandbox: Sandbox, sources: SourceSettings) -> None:
+        self._sources = sources
         self._store = store
         self._sandbox = sandbox
 
@@ -83,21 +87,74 @@ class Admission:
             AdmissionError: The artifact may not become a tool.
             RegistryError: It cannot be fetched.
         """
-        artifact = read_source(source, base=base, limit_bytes=MAX_ARTIFACT_BYTES)
+        fetched = fetch(
+            source,
+            base=base,
+            limit_bytes=MAX_ARTIFACT_BYTES,
+            settings=self._sources,
+            network="allowed",
+        )
         # From here on only the stored bytes count, whatever happens to the file.
-        digest = self._store.put(artifact)
+        place = base / place_of(source)
+        digest = self._store.put(
+            fetched.artifact,
+            image=fetched.image,
+            attachments=(*fetched.attachments, *bundles_beside(place)),
+        )
         artifact = self._store.get(digest)
         found = read_artifact(artifact)
         require_hostable(found)
-        manifest = find_manifest(found, base / source).usable()
-        surface = self._sandbox.prepare(artifact, digest, compiler)
+        manifest = find_manifest(found, place).usable()
+        candidate = self._described(
+            name, source, artifact, found, manifest, compiler=compiler, neighbours=neighbours
+        )
+        lock = replace(
+            candidate.lock, resolved=fetched.resolved, manifest_digest=fetched.manifest_digest
+        )
+        return replace(candidate, lock=lock)
+
+    def again(
+        self,
+        name: str,
+        locked: LockedTool,
+        *,
+        compiler: Compiler | None = None,
+        neighbours: tuple[Neighbour, ...] = (),
+    ) -> Candidate:
+        """What an entry of a lockfile pins, from the stored bytes and the pinned manifest.
+
+        Raises:
+            AdmissionError: The artifact may not become a tool.
+            RegistryError: It is not on this machine, or was changed on disk.
+        """
+        artifact = self._store.get(locked.digest)
+        found = read_artifact(artifact)
+        require_hostable(found)
+        manifest = pinned_manifest(locked, name=name)
+        return self._described(
+            name, locked.source, artifact, found, manifest, compiler=compiler, neighbours=neighbours
+        )
+
+    def _described(
+        self,
+        name: str,
+        source: str,
+        data: bytes,
+        found: Artifact,
+        manifest: Manifest | None,
+        *,
+        compiler: Compiler | None,
+        neighbours: tuple[Neighbour, ...],
+    ) -> Candidate:
+        digest = found.digest
+        surface = self._sandbox.prepare(data, digest, compiler)
         compilation = self._sandbox.compilation(digest, compiler)
         assert compilation is not None
         toolset = tools_of(name, digest, surface, manifest)
         lock = LockedTool(
             source=source,
             digest=digest,
-            size=len(artifact),
+            size=len(data),
             kind=surface.kind,
             imports=surface.imports,
             manifest=None if manifest is None else manifest.source,
@@ -105,7 +162,7 @@ class Admission:
         )
         subject = subject_of(
             name=name,
-            data=artifact,
+            data=data,
             manifest=manifest,
             engine_imports=surface.imports,
             neighbours=neighbours,
@@ -147,9 +204,11 @@ def require_hostable(artifact: Artifact) -> None:
         raise AdmissionError(message, code="admission.foreign_abi", hint=hint)
 
 
+def texts_of(toolset: Toolset) -> dict[str, dict[str, Any]]:
+    """Everything a model will see, for each tool."""
+    return {tool.name: visible_fields(tool, tool.manifest.annotations) for tool in toolset.tools}
+
+
 def text_hashes(toolset: Toolset) -> dict[str, str]:
     """A hash of everything a model will see, for each tool."""
-    return {
-        tool.name: canonical_digest(visible_fields(tool, tool.manifest.annotations))
-        for tool in toolset.tools
-    }
+    return {name: canonical_digest(text) for name, text in texts_of(toolset).items()}

@@ -13,8 +13,8 @@ from hatchway.core.errors import ConfigError, HatchwayError, UnknownToolError
 from hatchway.core.limits import MEBIBYTE
 from hatchway.core.untrusted import printable
 from hatchway.provenance.lockfile import Lockfile
-from hatchway.runtime.admission import text_hashes
 from hatchway.runtime.manifests import pinned_manifest
+from hatchway.runtime.pinning import require_surface_as_pinned, require_text_as_pinned
 from hatchway.runtime.toolset import tools_of
 from hatchway.runtime.validation import validator_of
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hatchway.core.surface import Compiler, Surface
     from hatchway.core.tool import Tool
     from hatchway.policy.document import Policy
-    from hatchway.provenance.lockfile import LockedTool
+    from hatchway.runtime.trusting import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +66,14 @@ class Catalog:
 
     Attributes:
         entries: In the order of their names, so that lists are always the same.
+        notices: What is offered although it is not signed as the policy asks.
     """
 
     policy: Policy
     lock: Lockfile
     entries: Mapping[str, Entry] = field(default_factory=dict)
     quarantined: tuple[Quarantined, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     def find(self, name: str) -> Entry:
         """The tool called `name`.
@@ -96,7 +98,8 @@ def build_catalog(
     policy: Policy,
     lock: Lockfile,
     surface_of: Callable[[str, Compiler | None], Surface],
-    failures: Mapping[str, ConfigError] | None = None,
+    artifact_of: Callable[[str], bytes],
+    failures: Mapping[str, HatchwayError] | None = None,
 ) -> Catalog:
     """The catalog of everything that `policy` allows and `lock` pins.
 
@@ -104,6 +107,7 @@ def build_catalog(
         policy: With the host's values of inherited variables.
         lock: What was admitted.
         surface_of: Describes an admitted artifact by digest and pinned compiler.
+        artifact_of: Gives the stored bytes of a digest, which it has hashed again.
         failures: What is wrong already with some entries, by name.
 
     A tool that cannot be offered is quarantined with a reason and changes nothing for the
@@ -115,7 +119,7 @@ def build_catalog(
         try:
             if failures and owner in failures:
                 raise failures[owner]
-            tools, left_out = _tools_of_owner(owner, policy, lock, surface_of)
+            tools, left_out = _tools_of_owner(owner, policy, lock, surface_of, artifact_of)
         except HatchwayError as error:
             quarantined.append(Quarantined(owner=owner, name=owner, error=error))
             continue
@@ -141,6 +145,7 @@ def _tools_of_owner(
     policy: Policy,
     lock: Lockfile,
     surface_of: Callable[[str, Compiler | None], Surface],
+    artifact_of: Callable[[str], bytes],
 ) -> tuple[tuple[Tool, ...], list[Quarantined]]:
     locked = lock.tools.get(owner)
     if locked is None or locked.source != policy.tools[owner].source:
@@ -151,10 +156,12 @@ def _tools_of_owner(
             hint=f"hatchway add {policy.tools[owner].source} --name {owner}",
         )
     _require_environment(owner, policy)
+    size = len(artifact_of(locked.digest))
     surface = surface_of(locked.digest, policy.tools[owner].compiler)
+    require_surface_as_pinned(owner, locked, size=size, surface=surface)
     require_memory(owner, surface, policy.tools[owner].limits)
     toolset = tools_of(owner, locked.digest, surface, pinned_manifest(locked, name=owner))
-    _require_pinned(owner, locked, text_hashes(toolset))
+    require_text_as_pinned(owner, locked, toolset)
     left_out = [
         Quarantined(
             owner=owner,
@@ -192,14 +199,6 @@ def require_memory(owner: str, surface: Surface, limits: Limits) -> None:
         )
         hint = f'[tools.{owner}.limits] memory = "{-(-needed // MEBIBYTE)}MiB"'
         raise ConfigError(message, code="config.memory_too_small", hint=hint)
-
-
-def _require_pinned(owner: str, locked: LockedTool, hashes: Mapping[str, str]) -> None:
-    """Refuse tools whose text is not the text that was admitted."""
-    if dict(locked.tools) != dict(hashes):
-        message = f"the tools of {owner!r} are not described as when they were admitted"
-        hint = f"hatchway add {locked.source} --name {owner}"
-        raise ConfigError(message, code="config.drift", hint=hint)
 
 
 def _entry(tool: Tool) -> Entry:

@@ -6,22 +6,33 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hatchway.audit.evaluate import audit
+from hatchway.audit.reading import read_artifact
 from hatchway.core.errors import AdmissionError, HatchwayError, RegistryError
 from hatchway.core.events import Severity
-from hatchway.runtime.auditing import neighbours_of, under
+from hatchway.policy.origins import origin_of
+from hatchway.provenance.approval import policy_digest
+from hatchway.runtime.auditing import neighbours_of, subject_of, under
+from hatchway.runtime.manifests import pinned_manifest
+from hatchway.runtime.overrides import lapsed
+from hatchway.runtime.previous import Previous, is_same_artifact
+from hatchway.runtime.trusting import notices_in, require_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
     from hatchway.audit.report import Report
+    from hatchway.audit.subject import Subject
     from hatchway.core.capability import FileAccess
     from hatchway.core.surface import Compiler
-    from hatchway.policy.document import Policy
-    from hatchway.provenance.lockfile import LockedTool
+    from hatchway.policy.document import Policy, ToolPolicy
+    from hatchway.provenance.lockfile import LockedTool, Lockfile
     from hatchway.registry.store import ArtifactStore
     from hatchway.runtime.admission import Admission, Candidate
+    from hatchway.runtime.approvals import Approvals
+    from hatchway.runtime.previous import PreviousPins
     from hatchway.runtime.project import PolicyEdit, Project
+    from hatchway.runtime.trusting import Trusting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,9 @@ class Keeper:
         project: Whose policy and lock.
         admission: Reads, compiles and describes.
         store: The artifacts on this machine.
+        previous: What was pinned before, for going back.
+        approvals: What was audited on this machine.
+        trusting: Asks whether it is signed as the policy wants it.
         refused: Which directories of a policy the host would not grant, and why.
         record: Puts something on record.
         today: The day on which overrides end.
@@ -40,6 +54,9 @@ class Keeper:
     project: Project
     admission: Admission
     store: ArtifactStore
+    previous: PreviousPins
+    approvals: Approvals
+    trusting: Trusting
     refused: Callable[[Project, Policy], Mapping[FileAccess, str]]
     record: Callable[..., None]
     today: Callable[[], date]
@@ -62,20 +79,58 @@ class Keeper:
         return candidate
 
     def restore(self, name: str, locked: LockedTool) -> None:
-        """Bring an artifact that the lockfile pins to this machine, if it is not here.
+        """Bring an artifact that the lockfile pins to this machine, and audit it as it is pinned.
+
+        The lockfile of a project is its author's word. It says which bytes are meant, and
+        never that nothing is wrong with them.
 
         Raises:
             HatchwayError: Its source cannot be read, or has other bytes than were pinned.
+            AdmissionError: It may not become a tool, or has something critical that nobody
+                overrode.
         """
-        if locked.digest in self.store:
+        if locked.digest not in self.store:
+            self._fetch(name, locked)
+        policy = self.project.policy()
+        candidate = self.admission.again(
+            name,
+            locked,
+            compiler=policy.compiler_of(name),
+            neighbours=neighbours_of(self.project, name, self.store),
+        )
+        report = self._report(candidate.subject, policy)
+        self._require_admissible(name, locked, report)
+        self._remember(name, locked, policy)
+
+    def _require_admissible(self, name: str, locked: LockedTool, report: Report) -> None:
+        """Refuse what is blocked, or relies on an override that its pin does not name."""
+        self.require_unblocked(report)
+        relied_on = {item.id for item in report.overridden if item.severity == "critical"}
+        if unsaid := relied_on - {*locked.overrides}:
+            message = f"the lockfile does not say that {name!r} relies on overriding {min(unsaid)}"
+            hint = f"hatchway add {locked.source} --name {name}"
+            raise AdmissionError(message, code="admission.unsaid_override", hint=hint)
+
+    def withdraw(self, name: str, error: HatchwayError) -> None:
+        """Take away a pin whose audit failed with `error`: it is not offered on its own word.
+
+        One that relied on an override which is over stays. It is not offered either, and the
+        catalog says why.
+        """
+        policy, lock = self.project.policy(), self.project.lock()
+        is_refused = isinstance(error, AdmissionError) and name in lock.tools
+        if not is_refused or name in lapsed(policy, lock, self.today()):
             return
-        candidate = self.examine(name, locked.source)
+        with self.project.editing() as edit:
+            edit.unpin(name)
+
+    def _fetch(self, name: str, locked: LockedTool) -> None:
+        candidate = self.examine(name, self._reference_to(locked))
         found = candidate.lock.digest
         if found != locked.digest:
             message = f"the lockfile pins {name!r} as {locked.digest}, but its source is {found}"
-            hint = f"find out who changed it; to accept it: hatchway add {locked.source}"
-            raise RegistryError(message, code="registry.changed", hint=f"{hint} --name {name}")
-        self.require_unblocked(self._report(candidate, self.project.policy()))
+            hint = f"find out who changed it; to see what changed: hatchway update {name}"
+            raise RegistryError(message, code="registry.changed", hint=hint)
         self.record(
             "tool.admitted",
             Severity.INFORMATIONAL,
@@ -84,6 +139,14 @@ class Keeper:
             digest=found,
             compiler=candidate.compilation.compiler,
         )
+
+    def _reference_to(self, locked: LockedTool) -> str:
+        """The one version that was pinned, if that is a version of the source at all."""
+        base = str(self.project.base)
+        if locked.resolved is None or origin_of(locked.resolved, base=base) is None:
+            return locked.source
+        is_there = origin_of(locked.resolved, base=base) == origin_of(locked.source, base=base)
+        return locked.resolved if is_there else locked.source
 
     def examine(self, name: str, source: str, compiler: Compiler | None = None) -> Candidate:
         """Admit an artifact without writing anything into policy or lock.
@@ -115,6 +178,9 @@ class Keeper:
         allow: list[str],
         limits: Mapping[str, str | int] | None = None,
         compiler: Compiler | None = None,
+        *,
+        only_if: Callable[[LockedTool | None, LockedTool], None] | None = None,
+        goes_back: bool = False,
     ) -> Report:
         """Audit an artifact, and write it into policy and lock unless that is blocked.
 
@@ -123,16 +189,30 @@ class Keeper:
             allow: All that it may use from now on.
             limits: Limits to write, as they are spelled; others stay as they are.
             compiler: The compiler to pin; by default it stays as it is.
+            only_if: Looks at what is pinned and at what is about to be, while nobody else can
+                change either, and raises unless that is what was meant.
+            goes_back: What is pinned now is not to be gone back to.
 
         Raises:
             ConfigError: The files cannot be written.
             AdmissionError: `admission.blocked`: the audit found something critical.
         """
+        name = candidate.name
         with self.project.editing() as edit:
+            pinned = edit.lock.tools.get(name)
+            allowed = edit.allowed(name) if name in self.project.policy().tools else ()
             _change(edit, candidate, allow, limits, compiler)
-            report = self._report(candidate, self.project.understood(edit))
+            policy = self.project.understood(edit)
+            report = self._report(candidate.subject, policy)
             self.require_unblocked(report)
-            edit.pin(candidate.name, _graded(candidate.lock, report))
+            new = self.approved(candidate.lock, report, policy)
+            if only_if is not None:
+                only_if(pinned, new)
+            if pinned is not None and not goes_back and not is_same_artifact(pinned, new):
+                kept = Previous(tool=pinned, allow=tuple(allowed))
+                self.previous.remember(name, kept, known=policy.tools)
+            edit.pin(name, new)
+        self._remember(name, new, policy)
         self.record(
             "tool.admitted",
             Severity.INFORMATIONAL,
@@ -141,6 +221,15 @@ class Keeper:
             digest=candidate.lock.digest,
             compiler=candidate.compilation.compiler,
         )
+        for notice in notices_in(report):
+            self.record(
+                notice.event,
+                Severity.HIGH,
+                notice.message,
+                tool=notice.tool,
+                digest=notice.digest,
+                code="admission.untrusted",
+            )
         return report
 
     def audited(
@@ -153,28 +242,115 @@ class Keeper:
         """What the audit says of an artifact if it were kept like this. Nothing is written."""
         edit = self.project.proposal()
         _change(edit, candidate, allow, limits, compiler)
-        return self._report(candidate, self.project.understood(edit))
+        return self._report(candidate.subject, self.project.understood(edit))
 
-    def _report(self, candidate: Candidate, policy: Policy) -> Report:
-        refused = self.refused(self.project, policy)
-        return audit(
-            under(policy, candidate.subject, refused),
-            overrides=policy.tools[candidate.name].overrides,
-            today=self.today(),
+    def approved(self, lock: LockedTool, report: Report, policy: Policy) -> LockedTool:
+        """The entry of an artifact with what was decided about it under `policy`."""
+        relied_on = [item.id for item in report.overridden if item.severity == "critical"]
+        return replace(
+            lock,
+            signers=() if report.trust is None else report.trust.signers,
+            policy=self._allowed(policy.tools[report.tool]),
+            grade=report.grade,
+            rules=report.rules,
+            overrides=tuple(sorted(relied_on)),
         )
 
-    def require_unblocked(self, report: Report) -> None:
-        """Refuse what has a critical finding that nobody overrode; the refusal is on record.
+    def approve(self, edit: PolicyEdit, name: str) -> None:
+        """Audit an admitted tool under a policy that is being changed, and pin that approval.
+
+        A tool whose artifact is not on this machine keeps its pin, and is audited when it is
+        offered.
 
         Raises:
-            AdmissionError: `admission.blocked`, with the first of them.
+            AdmissionError: `admission.blocked`: with that policy it would have something critical.
         """
+        locked = edit.lock.tools.get(name)
+        if locked is None or locked.digest not in self.store:
+            return
+        policy = self.project.understood(edit)
+        report = self.audited_pin(name, locked, policy)
+        self.require_unblocked(report)
+        approved = self.approved(locked, report, policy)
+        edit.pin(name, approved)
+        self._remember(name, approved, policy)
+
+    def audited_pin(self, name: str, locked: LockedTool, policy: Policy) -> Report:
+        """What the audit says of a pinned artifact under `policy`.
+
+        Raises:
+            HatchwayError: It is not on this machine, or cannot be read.
+        """
+        data = self.store.get(locked.digest)
+        subject = subject_of(
+            name=name,
+            data=data,
+            manifest=pinned_manifest(locked, name=name),
+            neighbours=neighbours_of(self.project, name, self.store),
+            artifact=read_artifact(data),
+        )
+        return self._report(subject, policy)
+
+    def unapproved(self, policy: Policy, lock: Lockfile) -> Mapping[str, HatchwayError]:
+        """What is wrong with tools that were not audited here as they would be offered, by tool.
+
+        Whoever writes the policy decides what a tool may do, and whoever writes a lockfile what
+        it says of itself. What was audited on this machine was perhaps another combination, so
+        it is audited once more before it is offered.
+        """
+        failures: dict[str, HatchwayError] = {}
+        for name, entry in policy.tools.items():
+            locked = lock.tools.get(name)
+            if locked is None or locked.source != entry.source:
+                continue
+            if self.approvals.holds(name, locked, self._allowed(entry)):
+                continue
+            try:
+                self._require_admissible(name, locked, self.audited_pin(name, locked, policy))
+            except HatchwayError as error:
+                failures[name] = error
+            else:
+                self._remember(name, locked, policy)
+        return failures
+
+    def _allowed(self, entry: ToolPolicy) -> str:
+        return policy_digest(entry, base=str(self.project.base))
+
+    def _remember(self, name: str, locked: LockedTool, policy: Policy) -> None:
+        """Put on record that it was audited here and that nothing critical stands."""
+        self.approvals.record(name, locked, self._allowed(policy.tools[name]))
+
+    # The audit
+
+    def _report(self, subject: Subject, policy: Policy) -> Report:
+        refused = self.refused(self.project, policy)
+        report = audit(
+            self.trusting.looked_at(under(policy, subject, refused), policy),
+            overrides=policy.tools[subject.name].overrides,
+            today=self.today(),
+        )
+        return self.trusting.graded(report, policy)
+
+    def require_unblocked(self, report: Report) -> None:
+        """Refuse what is not trusted, or has a critical finding that nobody overrode.
+
+        The refusal is on record.
+
+        Raises:
+            AdmissionError: `admission.untrusted`, or `admission.blocked` with the first finding.
+        """
+        try:
+            require_trusted(report)
+        except AdmissionError as error:
+            raise self._refused(report, error) from None
         if not report.blocked:
             return
         worst = next(item for item in report.standing if item.severity == "critical")
         message = f"{report.tool!r} has a critical finding: {worst.id} {worst.message}"
         hint = f"hatchway audit --explain {worst.rule.id}; to live with it, override {worst.id}"
-        error = AdmissionError(message, code="admission.blocked", hint=hint)
+        raise self._refused(report, AdmissionError(message, code="admission.blocked", hint=hint))
+
+    def _refused(self, report: Report, error: AdmissionError) -> AdmissionError:
         self.record(
             "tool.refused",
             Severity.HIGH,
@@ -183,7 +359,7 @@ class Keeper:
             digest=report.digest,
             code=error.code,
         )
-        raise error
+        return error
 
 
 def _change(
@@ -197,8 +373,3 @@ def _change(
     edit.set_limits(candidate.name, limits or {})
     if compiler is not None:
         edit.set_compiler(candidate.name, compiler)
-
-
-def _graded(lock: LockedTool, report: Report) -> LockedTool:
-    relied_on = (item.id for item in report.overridden if item.severity == "critical")
-    return replace(lock, grade=report.grade, rules=report.rules, overrides=tuple(relied_on))

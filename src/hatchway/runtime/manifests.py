@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,18 +10,17 @@ from hatchway.core.errors import AdmissionError, ConfigError
 from hatchway.core.untrusted import printable
 from hatchway.policy.manifest import manifest_from_values, manifest_values, parse_manifest_toml
 from hatchway.policy.reading import read_toml
+from hatchway.registry.regular import read_regular
 from hatchway.runtime.project import sidecar_of
+from hatchway.sdk.packing import SECTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from hatchway.audit.artifact import Artifact
+    from hatchway.audit.artifact import Artifact, CustomSection
     from hatchway.core.manifest import Manifest
     from hatchway.provenance.lockfile import LockedTool
-
-SECTION = "hatchway"
-"""The custom section that a manifest travels in."""
 
 _MAX_SIDECAR_BYTES = 1 << 20
 
@@ -61,12 +61,14 @@ def find_manifest(artifact: Artifact, file: Path) -> FoundManifest:
         AdmissionError: There are two of them.
         ConfigError: It is no TOML or JSON, or cannot be read.
     """
-    sections = [section for section in artifact.customs if section.name == SECTION]
+    sections = sections_of(artifact)
     sidecar = sidecar_of(file)
     if len(sections) > 1:
         message = f"the artifact has {len(sections)} manifests; there may be one"
         raise AdmissionError(message, code="admission.manifest")
-    if sections and sidecar.exists():
+    # A name that is too long for a sidecar has none; a link that leads nowhere is one.
+    has_sidecar = os.path.lexists(sidecar)
+    if sections and has_sidecar:
         message = f"the artifact carries a manifest, and {sidecar.name!r} is another one"
         hint = f"remove {sidecar}"
         raise AdmissionError(message, code="admission.manifest", hint=hint)
@@ -78,9 +80,14 @@ def find_manifest(artifact: Artifact, file: Path) -> FoundManifest:
         except ConfigError as error:
             return FoundManifest(values=values, refused=error)
         return FoundManifest(manifest=found, values=values)
-    if sidecar.exists():
+    if has_sidecar:
         return _from_sidecar(sidecar)
     return FoundManifest()
+
+
+def sections_of(artifact: Artifact) -> list[CustomSection]:
+    """The manifests that the artifact carries; more than one is refused by `find_manifest`."""
+    return [section for section in artifact.customs if section.name == SECTION]
 
 
 def pinned_manifest(locked: LockedTool, *, name: str) -> Manifest | None:
@@ -91,7 +98,7 @@ def pinned_manifest(locked: LockedTool, *, name: str) -> Manifest | None:
 
 
 def _from_sidecar(sidecar: Path) -> FoundManifest:
-    text = _read_sidecar(sidecar)
+    text = read_sidecar(sidecar)
     values = read_toml(text, file=str(sidecar)).values
     try:
         found = parse_manifest_toml(text, file=str(sidecar))
@@ -100,10 +107,14 @@ def _from_sidecar(sidecar: Path) -> FoundManifest:
     return FoundManifest(manifest=found, values=values, sidecar=sidecar, text=text)
 
 
-def _read_sidecar(sidecar: Path) -> str:
+def read_sidecar(sidecar: Path) -> str:
+    """The text of a manifest in a file of its own.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     try:
-        with sidecar.open("rb") as stream:
-            return stream.read(_MAX_SIDECAR_BYTES).decode()
+        return read_regular(sidecar, limit_bytes=_MAX_SIDECAR_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         message = f"cannot read {str(sidecar)!r}: {error}"
         raise ConfigError(message, code="config.unreadable") from error

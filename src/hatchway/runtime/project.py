@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ from hatchway.policy.document import FILE_NAME, VERSION, Policy, parse_policy
 from hatchway.provenance.lockfile import FILE_NAME as LOCK_NAME
 from hatchway.provenance.lockfile import Lockfile, parse_lockfile
 from hatchway.registry.files import write_atomically
-from hatchway.runtime.trust import TrustedProjects
+from hatchway.registry.reference import place_of
+from hatchway.registry.regular import read_regular
+from hatchway.runtime.trust import MAX_FILE_BYTES, TrustedProjects, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,12 +35,24 @@ if TYPE_CHECKING:
     from hatchway.runtime.settings import Directories
 
 _EMPTY = f"version = {VERSION}\n"
-_MAX_BYTES = 16 << 20
 
 
 def sidecar_of(artifact: Path) -> Path:
     """The manifest that describes a binary somebody else built."""
     return artifact.with_name(f"{artifact.stem}.tool.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What policy and lock said when both were read.
+
+    Attributes:
+        digest: Of both texts; the same for what says the same.
+    """
+
+    policy: Policy
+    lock: Lockfile
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +93,57 @@ class Project:
         if not self.is_in_force:
             raise untrusted(self)
 
+    def in_force(self) -> Reading:
+        """Policy and lock of one generation, each read once.
+
+        In a project the record of trust says which two belong together: what is understood
+        here are the very bytes that were compared with it.
+
+        Raises:
+            ConfigError: `config.untrusted`, or one of them says what is not understood.
+        """
+        if self.is_own:
+            policy, lock = _read(self.policy_file, _EMPTY), _read(self.lock_file, "")
+        else:
+            contents = self.trusted.contents(self.policy_file)
+            if contents is None:
+                raise untrusted(self)
+            policy = _text(self.policy_file, contents.get(identity(self.policy_file)), _EMPTY)
+            lock = _text(self.lock_file, contents.get(identity(self.lock_file)), "")
+        return Reading(
+            policy=self._policy_of(policy),
+            lock=self._lock_of(lock),
+            digest=hashlib.sha256(f"{len(policy)} {policy}{lock}".encode()).hexdigest(),
+        )
+
+    def settled(self) -> Reading:
+        """The same, and never between the two halves of a change that Hatchway makes.
+
+        Raises:
+            BlockingIOError: A command is changing them now.
+            ConfigError: As for `in_force`.
+        """
+        if not self.is_own:
+            return self.in_force()
+        with self._undisturbed():
+            return self.in_force()
+
+    def watched(self) -> tuple[Path, ...]:
+        """Every file that `in_force` depends on.
+
+        Raises:
+            ConfigError: The record of trusted projects is damaged.
+        """
+        trust = () if self.is_own else self.trusted.watched(self.policy_file)
+        return tuple(dict.fromkeys((self.policy_file, self.lock_file, *trust)))
+
     def policy(self) -> Policy:
         """The policy as it stands on disk; an empty one where there is no file.
 
         Raises:
             ConfigError: It cannot be read, or says something that is not understood.
         """
-        text = _read(self.policy_file, _EMPTY)
-        return parse_policy(text, file=str(self.policy_file), base=str(self.base))
+        return self._policy_of(_read(self.policy_file, _EMPTY))
 
     def lock(self) -> Lockfile:
         """The lockfile as it stands on disk; an empty one where there is no file.
@@ -93,12 +151,17 @@ class Project:
         Raises:
             ConfigError: It is damaged.
         """
-        text = _read(self.lock_file, "")
+        return self._lock_of(_read(self.lock_file, ""))
+
+    def _policy_of(self, text: str) -> Policy:
+        return parse_policy(text, file=str(self.policy_file), base=str(self.base))
+
+    def _lock_of(self, text: str) -> Lockfile:
         return parse_lockfile(text, file=str(self.lock_file)) if text else Lockfile()
 
     def sidecars(self) -> tuple[Path, ...]:
         """Where the manifests of the artifacts that the policy names are, or would be."""
-        sources = [self.base / entry.source for entry in self.policy().tools.values()]
+        sources = [self.base / place_of(entry.source) for entry in self.policy().tools.values()]
         return tuple(sorted({sidecar_of(source) for source in sources}))
 
     # Changing
@@ -113,7 +176,7 @@ class Project:
         Raises:
             ConfigError: It would not be a policy.
         """
-        return parse_policy(edit.text(), file=str(self.policy_file), base=str(self.base))
+        return self._policy_of(edit.text())
 
     @contextlib.contextmanager
     def editing(self) -> Iterator[PolicyEdit]:
@@ -152,6 +215,20 @@ class Project:
             raise _unwritable(self.base, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Nobody of ours changes this policy meanwhile; raises if somebody does now."""
+        try:
+            descriptor = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:  # there is no directory, and so nothing to change
+            yield
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield
         finally:
             os.close(descriptor)
@@ -284,13 +361,23 @@ def untrusted(project: Project) -> ConfigError:
 
 def _read(file: Path, default: str) -> str:
     try:
-        with file.open("rb") as stream:
-            return stream.read(_MAX_BYTES).decode()
+        content = read_regular(file, limit_bytes=MAX_FILE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return default
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read {str(file)!r}: {error}"
-        raise ConfigError(message, code="config.unreadable") from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    return _text(file, content, default)
+
+
+def _text(file: Path, content: bytes | None, default: str) -> str:
+    try:
+        return default if content is None else content.decode()
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> ConfigError:
+    return ConfigError(f"cannot read {str(file)!r}: {error}", code="config.unreadable")
 
 
 def _unwritable(directory: Path, error: OSError) -> ConfigError:

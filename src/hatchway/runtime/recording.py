@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from hatchway.core.call import Execution, Outcome, ToolCall
     from hatchway.core.tool import Tool
+    from hatchway.runtime.generations import Changes
 
 _LISTED_FRAMES = 16
+_LISTED_NAMES = 100
 
 
 class EventSink(Protocol):
@@ -120,6 +122,40 @@ def record_bug(sink: EventSink, call: ToolCall, tool: Tool | None, failure: Base
             code=code,
             usage=Usage(),
             gated=Gated(),
+        )
+    )
+
+
+def record_reloaded(sink: EventSink, changes: Changes, withdrawn: int) -> None:
+    """A changed policy is in force; `withdrawn` calls were cancelled by it."""
+    names = {
+        "added": list(changes.added[:_LISTED_NAMES]),
+        "removed": list(changes.removed[:_LISTED_NAMES]),
+        "changed": list(changes.changed[:_LISTED_NAMES]),
+    }
+    said = str(changes) or "it says what it said before"
+    sink.emit(
+        Event(
+            name="policy.reloaded",
+            time_ms=now_ms(),
+            severity=Severity.INFORMATIONAL,
+            message=harmless(f"the policy was reloaded: {said}", limit=500),
+            details={**names, "cancelled": withdrawn},
+        )
+    )
+
+
+def record_stale(sink: EventSink, error: HatchwayError) -> None:
+    """A changed policy cannot be put in force, and the one before it stays."""
+    message = f"the last good policy stays in force: {error.message}"
+    sink.emit(
+        Event(
+            name="policy.stale",
+            time_ms=now_ms(),
+            severity=Severity.HIGH,
+            message=harmless(message, limit=500),
+            code=error.code,
+            details={"hint": harmless(error.hint, limit=500)} if error.hint else {},
         )
     )
 

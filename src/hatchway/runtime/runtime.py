@@ -14,16 +14,21 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from typing import TYPE_CHECKING
 
+from hatchway.core.call import Cancellation
 from hatchway.core.errors import CallCancelledError, CallError, InternalError
 from hatchway.policy.decide import decide
 from hatchway.runtime.arguments import invocation_of, require_bounded, require_valid
+from hatchway.runtime.generations import Generation, Running
 from hatchway.runtime.recording import record_bug, record_denials, record_end
 from hatchway.runtime.results import outcome_of, refusal
 
 if TYPE_CHECKING:
-    from hatchway.core.call import Cancellation, Execution, Outcome, ToolCall
+    from collections.abc import Callable
+
+    from hatchway.core.call import Execution, Outcome, ToolCall
     from hatchway.core.sandbox import Sandbox
     from hatchway.core.tool import Tool
     from hatchway.runtime.catalog import Catalog
@@ -31,14 +36,30 @@ if TYPE_CHECKING:
 
 
 class Runtime:
-    """Answers calls. Safe to use from many threads; each call runs on its caller's thread."""
+    """Answers calls. Safe to use from many threads; each call runs on its caller's thread.
 
-    def __init__(self, catalog: Catalog, sandbox: Sandbox, events: EventSink) -> None:
-        self.catalog = catalog
+    Args:
+        catalog: What can be called, alone or as the first generation of several.
+        sandbox: Runs guests.
+        events: Where every call is recorded.
+    """
+
+    def __init__(self, catalog: Catalog | Generation, sandbox: Sandbox, events: EventSink) -> None:
+        self._generation: Generation = (
+            catalog if isinstance(catalog, Generation) else Generation(catalog)
+        )
+        self._retired: tuple[Generation, ...] = ()
+        self._replacing = threading.Lock()
+        self._followers: list[Callable[[], None]] = []
         self._sandbox = sandbox
         self._events = events
         self._boot = os.urandom(4).hex()
         self._numbers = itertools.count(1)
+
+    @property
+    def catalog(self) -> Catalog:
+        """What can be called now."""
+        return self._generation.catalog
 
     def new_call_id(self) -> str:
         """An identifier that no other call of this machine's log has."""
@@ -48,15 +69,26 @@ class Runtime:
         """Answer one call, leaving exactly one terminal event behind.
 
         Whatever the tool or the client does wrong is in the outcome. It blocks while the
-        guest runs, at most for the deadline of its grant.
+        guest runs, at most for the deadline of its grant. What can be called, and with what,
+        is settled when it begins; a change of policy that takes something away from it ends
+        it with `call.cancelled`.
 
         Raises:
             InternalError: A bug of ours; the client must not be told more.
             ConfigError: The events cannot be written, so nothing may be answered.
         """
+        running = Running(call.tool, cancellation or Cancellation())
+        generation = self._generation
+        while not generation.enter(running):
+            generation = self._generation
+        try:
+            return self._answer(call, generation.catalog, running.cancellation)
+        finally:
+            generation.leave(running)
+
+    def _answer(self, call: ToolCall, catalog: Catalog, cancellation: Cancellation) -> Outcome:
         tool: Tool | None = None
         execution: Execution | None = None
-        catalog = self.catalog
         try:
             entry = catalog.find(call.tool)
             tool = entry.tool
@@ -67,6 +99,7 @@ class Runtime:
             invocation = invocation_of(tool, call.arguments)
             _require_wanted(cancellation)
             execution = self._sandbox.run(tool.digest, invocation, grant, cancellation)
+            _require_left(cancellation)
             outcome = outcome_of(tool, execution, entry.output)
         except CallError as error:
             outcome = refusal(error)
@@ -81,9 +114,41 @@ class Runtime:
         record_end(self._events, call, tool, outcome, execution)
         return outcome
 
+    # Generations
 
-def _require_wanted(cancellation: Cancellation | None) -> None:
-    """Do not begin what nobody waits for any more."""
-    if cancellation is not None and cancellation.is_requested:
+    def replace(self, generation: Generation) -> int:
+        """Let every call from now on begin in `generation`.
+
+        Calls that run go on as they began, unless `generation` takes something away from
+        them: how many were withdrawn is the answer.
+        """
+        with self._replacing:
+            before, self._generation = self._generation, generation
+            # From here on nothing begins in the old one: who is withdrawn is complete.
+            before.retire()
+            earlier = (*self._retired, before)
+            self._retired = tuple(each for each in earlier if each.is_in_use)
+            withdrawn = [
+                each.withdraw_what_is_narrowed(generation.catalog) for each in self._retired
+            ]
+        for follow in self._followers:
+            follow()
+        return sum(withdrawn)
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Have `follower` called after every change of generation, on the thread of the change."""
+        self._followers.append(follower)
+
+
+def _require_wanted(cancellation: Cancellation) -> None:
+    """Do not begin what nobody waits for any more, or what was taken away already."""
+    _require_left(cancellation)
+    if cancellation.is_requested:
         message = "the call was cancelled before it began"
         raise CallCancelledError(message)
+
+
+def _require_left(cancellation: Cancellation) -> None:
+    """Keep back what a guest found with something that was taken away while it ran."""
+    if cancellation.reason is not None:
+        raise CallCancelledError(cancellation.reason)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatchway.core.errors import ConfigError
+from hatchway.registry.settings import NPM, PYPI, SourceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,16 @@ class Directories:
     def artifacts(self) -> Path:
         """The artifact store."""
         return self.data / "artifacts"
+
+    @property
+    def previous_pins(self) -> Path:
+        """What was pinned before, for each policy."""
+        return self.data / "previous"
+
+    @property
+    def approvals(self) -> Path:
+        """What was audited on this machine."""
+        return self.data / "approved.json"
 
     @property
     def compiled(self) -> Path:
@@ -83,6 +94,25 @@ def directories(environment: Mapping[str, str] | None = None) -> Directories:
         data=base("XDG_DATA_HOME", ".local", "share"),
         state=base("XDG_STATE_HOME", ".local", "state"),
         cache=base("XDG_CACHE_HOME", ".cache"),
+    )
+
+
+def source_settings(environment: Mapping[str, str] | None = None) -> SourceSettings:
+    """Where sources are fetched from, by the variables that pip, uv, npm and docker use.
+
+    Args:
+        environment: By default the process's own.
+    """
+    environment = os.environ if environment is None else environment
+
+    def first(*names: str, default: str) -> str:
+        return next((environment[name] for name in names if environment.get(name)), default)
+
+    docker = environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker"
+    return SourceSettings(
+        pypi_index=first("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", default=PYPI),
+        npm_registry=first("NPM_CONFIG_REGISTRY", "npm_config_registry", default=NPM),
+        docker_config=Path(docker) / "config.json" if docker.startswith("/") else None,
     )
 
 

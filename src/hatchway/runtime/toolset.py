@@ -102,13 +102,25 @@ def tools_of(owner: str, digest: str, surface: Surface, manifest: Manifest | Non
 
 
 def visible_fields(tool: Tool, annotations: Annotations) -> dict[str, Any]:
-    """Everything of a tool that a model may see, for pinning."""
+    """Everything of a tool that a model may see, for pinning.
+
+    Args:
+        tool: The tool.
+        annotations: What its author claims. The hints that a client is shown are computed from
+            the grants, which the policy pins; of them only the claims are the author's.
+    """
     return {
         "name": tool.name,
         "title": annotations.title,
         "description": tool.manifest.description,
         "input": tool.input_schema,
         "output": tool.output_schema,
+        "annotations": {
+            "read_only": annotations.read_only,
+            "destructive": annotations.destructive,
+            "idempotent": annotations.idempotent,
+            "open_world": annotations.open_world,
+        },
     }
 
 

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 from hatchway.core.errors import ConfigError
 from hatchway.provenance.lockfile import FILE_NAME as LOCK_NAME
 from hatchway.registry.files import write_atomically
+from hatchway.registry.regular import read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
-_MAX_HASHED_BYTES = 16 << 20
+MAX_FILE_BYTES = 16 << 20
+"""The largest policy, lockfile or sidecar that is read."""
 _ABSENT = "absent"
 
 
@@ -35,14 +37,42 @@ class TrustedProjects:
 
     def is_trusted(self, policy: Path) -> bool:
         """Whether `policy` and all that belongs to it are as they were when trusted."""
-        recorded = self._records().get(_identity(policy))
-        if not isinstance(recorded, dict) or _identity(policy) not in recorded:
-            return False
-        return recorded == _hashes(recorded)
+        return self.contents(policy) is not None
+
+    def contents(self, policy: Path) -> Mapping[str, bytes | None] | None:
+        """The files of a project, by identity, if they are as they were when it was trusted.
+
+        Each was read once: what is given here is what was compared. A file that is not there
+        has no content. None when the project is not in force.
+        """
+        recorded = self._files_of(policy)
+        if recorded is None:
+            return None
+        found = {name: _content(Path(name)) for name in recorded}
+        is_as_trusted = recorded == {name: _hash(content) for name, content in found.items()}
+        return found if is_as_trusted else None
+
+    def watched(self, policy: Path) -> tuple[Path, ...]:
+        """The files that decide whether `policy` is in force, besides itself and its lock."""
+        return (self._file, *map(Path, self._files_of(policy) or ()))
+
+    def _files_of(self, policy: Path) -> Mapping[str, str] | None:
+        recorded = self._records().get(identity(policy))
+        if not isinstance(recorded, dict) or identity(policy) not in recorded:
+            return None
+        return recorded
+
+    def policies(self) -> tuple[Path, ...]:
+        """Every policy that was trusted once, in whatever state.
+
+        Raises:
+            ConfigError: The record is damaged.
+        """
+        return tuple(map(Path, self._records()))
 
     def is_known(self, policy: Path) -> bool:
         """Whether `policy` was trusted once, in whatever state."""
-        return _identity(policy) in self._records()
+        return identity(policy) in self._records()
 
     def record(self, policy: Path, sidecars: tuple[Path, ...]) -> None:
         """Trust `policy` as it is now, with its lockfile and `sidecars`.
@@ -51,12 +81,12 @@ class TrustedProjects:
             ConfigError: The record cannot be written.
         """
         files = (policy, policy.with_name(LOCK_NAME), *sidecars)
-        hashes = _hashes([_identity(file) for file in files])
+        hashes = {identity(file): _hash(_content(file)) for file in files}
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._exclusively():
                 records = self._records()
-                records[_identity(policy)] = hashes
+                records[identity(policy)] = hashes
                 text = json.dumps(records, indent=2, sort_keys=True)
                 write_atomically(self._file, text.encode(), mode=0o600)
         except OSError as error:
@@ -86,7 +116,7 @@ class TrustedProjects:
         return records if isinstance(records, dict) else {}
 
 
-def _identity(file: Path) -> str:
+def identity(file: Path) -> str:
     """The one name of a file: its directory's own, and no link followed after that.
 
     A link to a trusted policy is not that policy: another lockfile lies beside it.
@@ -94,14 +124,13 @@ def _identity(file: Path) -> str:
     return str(file.parent.resolve() / file.name)
 
 
-def _hashes(names: Iterable[str]) -> dict[str, str]:
-    """The present hashes of the files in `names`."""
-    return {name: _hash(Path(name)) for name in names}
-
-
-def _hash(file: Path) -> str:
+def _content(file: Path) -> bytes | None:
+    """What is in a file; None for what is none, or cannot be read."""
     try:
-        with file.open("rb") as stream:
-            return hashlib.sha256(stream.read(_MAX_HASHED_BYTES)).hexdigest()
+        return read_regular(file, limit_bytes=MAX_FILE_BYTES)
     except OSError:
-        return _ABSENT
+        return None
+
+
+def _hash(content: bytes | None) -> str:
+    return _ABSENT if content is None else hashlib.sha256(content).hexdigest()

@@ -63,8 +63,7 @@ class Calls:
             return refusal(OverloadedError(message))
         if self._waiting.qsize() >= MAX_WAITING:
             return refusal(OverloadedError(f"{MAX_WAITING} calls are waiting already"))
-        seconds = self._seconds(call) + GRACE_SECONDS
-        attempt = _Attempt(call, asyncio.get_running_loop(), seconds, self._give_up)
+        attempt = _Attempt(call, asyncio.get_running_loop(), self._seconds, self._give_up)
         self._hand_over(attempt)
         try:
             return await attempt.answer
@@ -93,11 +92,11 @@ class Calls:
                 return
 
     def _seconds(self, call: ToolCall) -> float:
-        """How long the guest may take."""
+        """How long a call that begins now may take."""
         catalog = self._runtime.catalog
         entry = catalog.entries.get(call.tool)
         policy = None if entry is None else catalog.policy.tools.get(entry.tool.owner)
-        return 0.0 if policy is None else policy.limits.deadline_seconds
+        return GRACE_SECONDS + (0.0 if policy is None else policy.limits.deadline_seconds)
 
     def _give_up(self) -> None:
         """A thread did not come back; another one takes its place."""
@@ -114,7 +113,7 @@ class _Attempt:
     Args:
         call: The call.
         loop: Where the answer is awaited.
-        seconds: How long it may run once a thread has taken it.
+        seconds_of: How long a call that begins now may run.
         on_give_up: Told when it took longer.
     """
 
@@ -122,22 +121,25 @@ class _Attempt:
         self,
         call: ToolCall,
         loop: asyncio.AbstractEventLoop,
-        seconds: float,
+        seconds_of: Callable[[ToolCall], float],
         on_give_up: Callable[[], None],
     ) -> None:
         self.answer: asyncio.Future[Outcome] = loop.create_future()
         self.cancellation = Cancellation()
         self._call = call
         self._loop = loop
-        self._seconds = seconds
+        self._seconds_of = seconds_of
+        self._seconds = seconds_of(call)
         self._on_give_up = on_give_up
         self._lock = threading.Lock()
         self._began_at: float | None = None
         self._is_done = self._is_given_up = False
-        self._watch = loop.call_later(seconds, self._look)
+        self._watch = loop.call_later(self._seconds, self._look)
 
     def run(self, runtime: Runtime) -> bool:
         """From the thread: run the call and hand back what came of it; False if too late."""
+        # It may have waited for a thread, and begins with the limits of now.
+        self._seconds = self._seconds_of(self._call)
         self._began_at = self._loop.time()
         outcome, failure = None, None
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcp import types
 
 from hatchway.core.call import Content, ResourceContent, TextContent
 from hatchway.runtime.effects import annotations_of
+from hatchway.runtime.toolset import visible_fields
 
 if TYPE_CHECKING:
     from hatchway.core.call import Outcome
@@ -37,6 +38,26 @@ def wire_tool(tool: Tool, entry: ToolPolicy) -> types.Tool:
             open_world_hint=shown.open_world,
         ),
     )
+
+
+def shown_fields(shown: types.Tool, tool: Tool) -> dict[str, Any]:
+    """What of a listed tool is its author's, under the names by which the lockfile pins it.
+
+    Whatever else it has is shown under its own name, and so is pinned by no lockfile. The hints
+    follow from the grants; the claims they were computed from are the author's.
+    """
+    fields = shown.model_dump(exclude_none=True)
+    for ours in ("annotations", "input_schema", "output_schema"):
+        fields.pop(ours, None)
+    claims = visible_fields(tool, tool.manifest.annotations)["annotations"]
+    return {
+        "title": None,
+        "description": None,
+        **fields,
+        "input": shown.input_schema,
+        "output": shown.output_schema,
+        "annotations": claims,
+    }
 
 
 def wire_result(outcome: Outcome) -> types.CallToolResult:

@@ -51,6 +51,7 @@ class EventLog:
         self._version = version
         self._max_file_bytes = max_file_bytes
         self._kept_files = kept_files
+        self._is_policy_stale = False
         self._lock = threading.Lock()
         self._file = -1
         self._size = 0
@@ -66,6 +67,8 @@ class EventLog:
         Raises:
             ConfigError: It cannot be written.
         """
+        if self._is_policy_stale:
+            event = event._replace(policy_stale=True)
         line = to_json(to_ocsf(event, version=self._version)) + b"\n"
         with self._lock, self._reported():
             self._make_room(len(line))
@@ -77,6 +80,10 @@ class EventLog:
             self._is_torn = written != len(line)
             if self._is_torn:
                 raise OSError(errno.ENOSPC, "no space left for a whole event")
+
+    def mark_policy(self, is_stale: bool) -> None:
+        """Have every event from now on say that the policy is stale, or not say so any more."""
+        self._is_policy_stale = is_stale
 
     def close(self) -> None:
         """Close the file. No event may follow."""

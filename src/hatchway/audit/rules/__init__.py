@@ -31,7 +31,10 @@ from hatchway.audit.rules import (
     pol_009_secrets_in_the_environment,
     pol_010_reused_instances,
     pol_011_events,
+    prv_001_unsigned,
+    prv_002_wrong_signature,
     prv_003_unpinned,
+    prv_004_drift,
     prv_005_origin,
     sec_001_secrets,
     sec_002_places,
@@ -46,7 +49,7 @@ from hatchway.audit.rules import (
 if TYPE_CHECKING:
     from hatchway.audit.finding import Rule
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Changes whenever a rule is added, removed, or finds something else than before."""
 
 RULES: tuple[Rule, ...] = (
@@ -84,7 +87,10 @@ RULES: tuple[Rule, ...] = (
     txt_003_shadowing.RULE,
     txt_004_schema_poisoning.RULE,
     txt_005_annotations.RULE,
+    prv_001_unsigned.RULE,
+    prv_002_wrong_signature.RULE,
     prv_003_unpinned.RULE,
+    prv_004_drift.RULE,
     prv_005_origin.RULE,
 )
 """In the order of the documentation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatchway.audit.capabilities import HOST
-from hatchway.audit.claims import MAX_SHOWN, import_evidence, uses
+from hatchway.audit.claims import import_evidence, uses
 from hatchway.audit.finding import Found, Rule
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def check(subject: Subject) -> Iterable[Found]:
-    """One finding for each unknown namespace, the first few of them."""
+    """One finding for each unknown namespace."""
     unknown: dict[str, list[Use]] = {}
     for use in uses(subject):
         if use.capability is not None and use.capability.startswith(HOST):
             unknown.setdefault(use.capability.removeprefix(HOST), []).append(use)
-    for namespace, found in sorted(unknown.items())[:MAX_SHOWN]:
+    for namespace, found in sorted(unknown.items()):
         yield Found(
             message=(
                 f"It imports {len(found)} from {namespace!r}, which no host of Hatchway's provides."
@@ -39,7 +39,7 @@ RULE = Rule(
     axis="format",
     detects=(
         "Every import that is not a function of WASI preview 1, WASI 0.2 or 0.3, or Hatchway. "
-        "One finding for each namespace, the first eight."
+        "One finding for each namespace."
     ),
     why=(
         "Nobody can say what such a function would do. The tool was written for a host that "

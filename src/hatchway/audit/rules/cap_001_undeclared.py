@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hatchway.audit.capabilities import FAMILIES, HOST
 from hatchway.audit.claims import (
+    declaration,
     every_want,
     import_evidence,
     served_by,
@@ -30,12 +31,6 @@ _POWER: dict[Family, str] = {
     "threads": "start threads",
     "tools": "call other tools",
     "hosts": "call functions of a foreign host",
-}
-_DECLARATION: dict[Family, str] = {
-    "files": "fs.read=/data",
-    "http": "net.http=https://api.example.com",
-    "sockets": "net.socket=db.example.com:5432",
-    "tools": "tool=render",
 }
 
 
@@ -62,7 +57,7 @@ def _undeclared(subject: Subject, family: Family, behind: list[Use]) -> Found:
         message=f"It can ask to {_POWER[family]}, and {_who_is_silent(subject)}.",
         about=family,
         evidence=import_evidence(behind),
-        remediation=_remediation(subject, family),
+        remediation=_remediation(subject, behind),
     )
 
 
@@ -74,14 +69,13 @@ def _who_is_silent(subject: Subject) -> str:
     return "no manifest says what for"
 
 
-def _remediation(subject: Subject, family: Family) -> str:
-    capability = _DECLARATION.get(family)
-    if capability is None:
+def _remediation(subject: Subject, behind: list[Use]) -> str:
+    line = declaration(subject, behind)
+    if line is None:
         return (
             f"No manifest can declare this ({HOST}… and threads are never granted): use a build "
             "that imports WASI functions only."
         )
-    line = f'requires = [{{ capability = "{capability}", reason = "…" }}]'
     if subject.manifest is not None:
         return f"In tool.toml: {line}, or remove the code that imports these functions."
     if subject.manifest_values is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hatchway.audit.claims import (
     MAX_SHOWN,
+    declaration,
     every_want,
     import_evidence,
     is_network,
@@ -69,8 +70,7 @@ def _contradicted(subject: Subject, behind: list[Use]) -> Iterable[Found]:
             evidence=functions,
             remediation=(
                 "Use a build without networking; or declare the one place it must reach in "
-                'tool.toml: requires = [{ capability = "net.http=https://api.example.com", '
-                'reason = "…" }]'
+                f"tool.toml: {declaration(subject, behind)}"
             ),
         )
     elif not _speaks_of_network(subject):

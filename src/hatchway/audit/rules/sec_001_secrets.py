@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from hatchway.audit.claims import MAX_SHOWN
@@ -16,21 +17,22 @@ if TYPE_CHECKING:
 
 
 def check(subject: Subject) -> Iterable[Found]:
-    """One finding for each kind of secret."""
+    """One finding for each secret: whoever lives with one has not seen the next."""
     extents = data_extents(subject.artifact)
     words = words_in(subject.data, extents)
-    found: dict[str, list[Evidence]] = {}
+    found: dict[tuple[str, str], list[Evidence]] = {}
     for shape in SHAPES:
         for start in shape.starts:
             places = places_of(subject.data, start, extents) if shape.has_spaces else None
             for at in places or words.places_of(start):
                 secret = secret_at(shape, subject.data, at)
                 if secret is not None:
-                    found.setdefault(shape.kind, []).append(_evidence(start, secret, at))
-    for kind, evidence in found.items():
+                    name = (shape.kind, hashlib.sha256(secret).hexdigest())
+                    found.setdefault(name, []).append(_evidence(start, secret, at))
+    for (kind, digest), evidence in found.items():
         yield Found(
             message=f"Its data contains {len(evidence)} of this kind of secret: {kind}.",
-            about=kind,
+            about=f"{kind} {digest}",
             evidence=tuple(evidence[:MAX_SHOWN]),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatchway.audit.finding import Evidence, Found, Rule
-from hatchway.audit.folding import fold, mixes_alphabets, skeleton
+from hatchway.audit.folding import fold, fold_name, mixes_alphabets, skeleton
 from hatchway.audit.unseen import excerpt, visibly
 from hatchway.audit.visible import manifest_values, visible_texts
 
@@ -152,16 +152,16 @@ def _names_of_others(subject: Subject, own: Iterable[_Name]) -> dict[str, str]:
 
     Names that could be ordinary words count where the text calls them a tool.
     """
-    mine = {fold(subject.name).text}
+    mine = {fold_name(subject.name)}
     for item in own:
-        mine |= {fold(item.name).text, fold(item.name.removeprefix(f"{subject.name}.")).text}
+        mine |= {fold_name(item.name), fold_name(item.name.removeprefix(f"{subject.name}."))}
     names: dict[str, str] = {}
     for neighbour in subject.neighbours:
-        names.setdefault(fold(neighbour.owner).text, neighbour.owner)
+        names.setdefault(fold_name(neighbour.owner), neighbour.owner)
         for tool in neighbour.tools:
             short = tool.name.removeprefix(f"{neighbour.owner}.")
             for name in (tool.name, short):
-                names.setdefault(fold(name).text, tool.name)
+                names.setdefault(fold_name(name), tool.name)
     return {name: other for name, other in names.items() if name not in mine and len(name) > 2}
 
 
