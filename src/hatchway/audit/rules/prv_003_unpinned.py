@@ -24,7 +24,7 @@ def check(subject: Subject) -> Iterable[Found]:
     if entry is None:
         return
     digest = subject.artifact.digest
-    if _is_remote(entry.source) and not _PINNED.search(entry.source):
+    if _is_open(entry.source) and subject.is_pinned is not True:
         source = printable(entry.source)
         yield Found(
             message=f"Its source {source!r} names no digest: tomorrow it can be other bytes.",
@@ -32,7 +32,7 @@ def check(subject: Subject) -> Iterable[Found]:
             evidence=(
                 Evidence(kind="policy", detail=source, field=("tools", entry.name, "source")),
             ),
-            remediation=f'In hatchway.toml: source = "{source}@{digest}"',
+            remediation=_naming(source, digest, entry.name),
         )
     if subject.is_pinned is False:
         yield Found(
@@ -52,8 +52,17 @@ def check(subject: Subject) -> Iterable[Found]:
         )
 
 
-def _is_remote(source: str) -> bool:
-    return _REMOTE.match(source) is not None and not source.startswith("file:")
+def _is_open(source: str) -> bool:
+    """Whether it is somewhere else, and can be other bytes tomorrow."""
+    is_remote = _REMOTE.match(source) is not None and not source.startswith("file:")
+    return is_remote and not _PINNED.search(source)
+
+
+def _naming(source: str, digest: str, name: str) -> str:
+    if source.startswith("oci"):
+        # There the digest of a manifest is named, which an artifact does not tell.
+        return f"hatchway add {shlex.quote(source)} --name {name} pins it in hatchway.lock"
+    return f'In hatchway.toml: source = "{source}@{digest}"'
 
 
 RULE = Rule(
@@ -63,8 +72,9 @@ RULE = Rule(
     confidence="high",
     axis="provenance",
     detects=(
-        "A `source` that is fetched from elsewhere without `@sha256:` and a digest, and an "
-        "artifact whose digest is not the one in `hatchway.lock`."
+        "A `source` that is fetched from elsewhere without `@sha256:` and a digest, when "
+        "`hatchway.lock` does not pin it either, and an artifact whose digest is not the one in "
+        "`hatchway.lock`."
     ),
     why=(
         "Whoever controls the server, the tag or the file exchanges the tool after it was "
