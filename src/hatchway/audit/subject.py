@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hatchway.audit.artifact import Artifact
     from hatchway.core.capability import FileAccess
-    from hatchway.core.manifest import Manifest, Want
+    from hatchway.core.manifest import Manifest
     from hatchway.core.tool import Tool
     from hatchway.policy.document import ToolPolicy
     from hatchway.policy.trust import Verdict
@@ -68,11 +68,3 @@ class Subject:
     engine_imports: tuple[str, ...] | None = None
     trust: Verdict | None = None
     drift: tuple[str, ...] | None = None
-
-    @property
-    def wants(self) -> tuple[Want, ...]:
-        """Everything the author asks for, required and optional, of all tools."""
-        if self.manifest is None:
-            return ()
-        tools = self.manifest.tools
-        return tuple(want for tool in tools for want in (*tool.requires, *tool.optional))

@@ -1,0 +1,51 @@
+"""Why an artifact cannot become a tool here, from its structure alone."""
+
+from __future__ import annotations
+
+import pytest
+from components import ECHO
+from guests import wasm
+from workbench import ECHO_JSON
+
+from hatchway.audit.hosting import why_not_hostable
+from hatchway.audit.reading import read_artifact
+
+
+@pytest.mark.parametrize("text", [ECHO_JSON, ECHO], ids=["command", "component"])
+def test_nothing_speaks_against_a_tool(text: str) -> None:
+    assert why_not_hostable(read_artifact(wasm(text))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            '(module (import "wbg" "__wbindgen_throw" (func (param i32 i32))))',
+            "built for another host: wasm-bindgen (JavaScript)",
+        ),
+        (
+            '(module (memory i64 1) (func (export "_start")))',
+            "needs memory64, which the engine has turned off",
+        ),
+        (
+            '(module (import "host" "memory" (memory 1)) (func (export "_start")))',
+            "imports the memory host.memory, which no host here provides",
+        ),
+        (
+            '(module (import "host" "ask" (func)) (func (export "_start")))',
+            "imports host.ask, which no host here provides",
+        ),
+        (
+            '(component (import "wasi:http/outgoing-handler@0.2.3" '
+            '(instance (export "handle" (func)))))',
+            "imports wasi:http/outgoing-handler@0.2.3#handle, which no host here provides",
+        ),
+        (
+            '(module (func (export "add")))',
+            "offers no tool: it exports neither _start nor functions of a component",
+        ),
+    ],
+    ids=["foreign", "feature", "memory", "function", "http", "library"],
+)
+def test_what_is_in_the_way_is_named(text: str, reason: str) -> None:
+    assert why_not_hostable(read_artifact(wasm(text))) == reason
