@@ -272,9 +272,11 @@ def _describe(candidate: Candidate, granted: list[Capability], report: Report) -
         if finding.severity not in _QUIET:
             note = "overridden" if finding.override else finding.severity
             say(f"  odd          {finding.id} ({note}) {finding.message}")
+    # What was fetched is looked at where it is kept, under its name.
+    looked_at = lock.source if lock.resolved is None else candidate.name
     quiet = sum(finding.severity in _QUIET for finding in report.findings)
     if quiet:
-        say(f"  noted        {plural(quiet, 'smaller thing')}: hatchway audit {lock.source} -v")
+        say(f"  noted        {plural(quiet, 'smaller thing')}: hatchway audit {looked_at} -v")
 
 
 def _wants(candidate: Candidate) -> list[tuple[Want, str]]:

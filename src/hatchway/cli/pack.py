@@ -66,4 +66,6 @@ def _require_usable(made: bytes, target: Path) -> list[str]:
     """
     artifact = read_artifact(made)
     found = find_manifest(artifact, target).usable()
-    return [tool.name for tool in tools_of("tool", digest_of(made), artifact.surface, found).tools]
+    return [
+        tool.name for tool in tools_of(target.stem, digest_of(made), artifact.surface, found).tools
+    ]
