@@ -103,11 +103,14 @@ class Denial:
         capability: The capability that was missing, by name.
         attempted: What was asked for; already escaped and bounded.
         function: The host function, spelled as in the artifact's imports.
+        wanted: The capability that would have allowed it, as `hatchway grant` takes it, where
+            the host knows; for people, and no part of any answer.
     """
 
     capability: str
     attempted: str
     function: str
+    wanted: str = ""
 
 
 class Gated(NamedTuple):

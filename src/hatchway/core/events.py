@@ -32,6 +32,8 @@ EventName: TypeAlias = Literal[
     "call.failed",
     "call.refused",
     "capability.denied",
+    "http.request",
+    "secret.leak_blocked",
     "tool.admitted",
     "tool.refused",
     "tool.quarantined",
@@ -62,6 +64,35 @@ class Severity(IntEnum):
     CRITICAL = 5
 
 
+class HttpTrace(NamedTuple):
+    """One request of a guest, and what became of it.
+
+    Attributes:
+        method: Upper case; escaped and bounded, as is `origin`: a guest may have chosen them.
+        origin: `scheme://host` and the port where it is not the scheme's own.
+        path_digest: SHA-256 of path and query, which may hold what nobody should read in a log.
+        decision: Whether policy let it pass.
+        rule: What decided: the grant, as policy spells it, or the dotted name of the rule that
+            stopped it.
+        status: Of the response; None when there was none.
+        sent_bytes: Of the request's body.
+        received_bytes: Of the response's body, as the guest got it.
+        wall_us: From the beginning of the request to the end of the response.
+        error: Why there was no whole response, in the words of `wasi:http`.
+    """
+
+    method: str
+    origin: str
+    path_digest: str
+    decision: Literal["allowed", "denied"]
+    rule: str
+    status: int | None = None
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    wall_us: int = 0
+    error: str | None = None
+
+
 class Event(NamedTuple):
     """One thing worth knowing later. A tuple, because every call makes one.
 
@@ -76,6 +107,7 @@ class Event(NamedTuple):
         compiler: Which one made the code of the tool.
         denials: How many denials the call had, listed or not.
         frames: Where a trapped guest stood.
+        http: What was asked of which origin.
         policy_stale: An edit of the policy could not be read; the last good one applies.
         details: Further facts, JSON-ready.
     """
@@ -98,6 +130,7 @@ class Event(NamedTuple):
     gated: Gated | None = None
     denials: int = 0
     frames: tuple[str, ...] = ()
+    http: HttpTrace | None = None
     policy_stale: bool = False
     details: Mapping[str, Any] = MappingProxyType({})
 
@@ -136,7 +169,7 @@ def to_ocsf(event: Event, *, version: str) -> dict[str, Any]:
 
 _WITH_ACTOR = frozenset({1001, 6003})
 """Classes that require an actor."""
-_WITH_ACTOR_OF_HOST = frozenset({2004, 4001, 6002})
+_WITH_ACTOR_OF_HOST = frozenset({2004, 4001, 4002, 6002})
 """Classes that know an actor only under the `host` profile."""
 
 
@@ -153,10 +186,12 @@ def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:
     match event.name:
         case "capability.denied":
             return _denial(event)
+        case "http.request":
+            return _http(event)
         case "tool.admitted" | "tool.removed" | "tool.refused" | "tool.quarantined":
             activity = {"tool.admitted": 1, "tool.removed": 4}.get(event.name, 99)
             return 3, activity, {"class_uid": 3004, "entity": _entity(event, "tool")}
-        case "tool.drifted" | "trust.overridden" | "trust.reported":
+        case "tool.drifted" | "trust.overridden" | "trust.reported" | "secret.leak_blocked":
             return 2, 1, _finding(event)
         case "policy.changed" | "policy.trusted" | "policy.reloaded":
             return 3, 3, {"class_uid": 3004, "entity": _entity(event, "policy")}
@@ -187,6 +222,32 @@ def _denial(event: Event) -> tuple[int, int, dict[str, Any]]:
     return 6, 99, {**_api(event), **blocked}
 
 
+_HTTP_ACTIVITIES = {
+    "CONNECT": 1, "DELETE": 2, "GET": 3, "HEAD": 4, "OPTIONS": 5, "POST": 6, "PUT": 7,
+    "TRACE": 8, "PATCH": 9,
+}  # fmt: skip
+
+
+def _http(event: Event) -> tuple[int, int, dict[str, Any]]:
+    trace = event.http
+    assert trace is not None, "a request's event holds the request"
+    is_allowed = trace.decision == "allowed"
+    # 1 is "allowed" for both; 2 is "denied" and "blocked".
+    own: dict[str, Any] = {
+        "class_uid": 4002,
+        "http_request": {"http_method": trace.method, "url": {"url_string": trace.origin}},
+        "dst_endpoint": {"name": trace.origin},
+        "action_id": 1 if is_allowed else 2,
+        "disposition_id": 1 if is_allowed else 2,
+        "status_id": 1 if is_allowed and trace.error is None else 2,
+    }
+    if trace.status is not None:
+        own["http_response"] = {"code": trace.status}
+    if is_allowed:
+        own["traffic"] = {"bytes_in": trace.received_bytes, "bytes_out": trace.sent_bytes}
+    return 4, _HTTP_ACTIVITIES.get(trace.method, 99), own
+
+
 def _api(event: Event) -> dict[str, Any]:
     door = "unknown" if event.principal is None else event.principal.door
     return {
@@ -197,6 +258,7 @@ def _api(event: Event) -> dict[str, Any]:
 
 
 _TITLES: dict[str, str] = {
+    "secret.leak_blocked": "A tool gave back a secret that it was never given",
     "tool.drifted": "A tool is not what was approved",
     "trust.overridden": "A tool is used although its signatures are not what the policy asks for",
     "trust.reported": "A tool would be refused if the trust policy were enforced",
@@ -236,6 +298,13 @@ def _own_fields(event: Event) -> dict[str, Any]:
         own["gated"] = {"clock": gated.clock, "random": gated.random, "env": gated.env}
     if event.denials:
         own["denials"] = event.denials
+    return own | _further_fields(event)
+
+
+def _further_fields(event: Event) -> dict[str, Any]:
+    own: dict[str, Any] = {}
+    if event.http is not None:
+        own["http"] = event.http._asdict()
     if event.frames:
         own["frames"] = list(event.frames)
     if event.policy_stale:
@@ -291,7 +360,7 @@ SCHEMA: dict[str, Any] = {
         "unmapped",
     ],
     "properties": {
-        "class_uid": {"enum": [1001, 2004, 3004, 4001, 6002, 6003]},
+        "class_uid": {"enum": [1001, 2004, 3004, 4001, 4002, 6002, 6003]},
         "category_uid": {"enum": [1, 2, 3, 4, 6]},
         "activity_id": _COUNT,
         "type_uid": _COUNT,
@@ -325,6 +394,24 @@ SCHEMA: dict[str, Any] = {
                             ("clock", "random", "env"),
                         ),
                         "denials": _COUNT,
+                        "http": _closed(
+                            {
+                                "method": _TEXT,
+                                "origin": _TEXT,
+                                "path_digest": {
+                                    "type": "string",
+                                    "pattern": "^sha256:[0-9a-f]{64}$",
+                                },
+                                "decision": {"enum": ["allowed", "denied"]},
+                                "rule": _TEXT,
+                                "status": _MEASURED,
+                                "sent_bytes": _COUNT,
+                                "received_bytes": _COUNT,
+                                "wall_us": _COUNT,
+                                "error": {"type": ["string", "null"], "maxLength": 100},
+                            },
+                            HttpTrace._fields,
+                        ),
                         "frames": {"type": "array", "items": _TEXT, "maxItems": 16},
                         "policy_stale": {"const": True},
                         "details": {"type": "object"},

@@ -9,6 +9,7 @@ from hatchway.core.capability import Clock, RandomSource
 
 if TYPE_CHECKING:
     from hatchway.core.capability import Capability
+    from hatchway.core.egress import EgressGrant
     from hatchway.core.limits import Limits
     from hatchway.core.surface import Compiler
 
@@ -41,6 +42,7 @@ class Grant:
         directories: The host's directories that the guest sees.
         workspace: The guest's name for its private directory; None without scratch space.
         compiler: The one whose code may run; None where the host chose.
+        egress: What the broker may do for the call; None where no origin was granted.
     """
 
     capabilities: tuple[Capability, ...]
@@ -49,6 +51,7 @@ class Grant:
     directories: tuple[GrantedDirectory, ...] = ()
     workspace: str | None = None
     compiler: Compiler | None = None
+    egress: EgressGrant | None = None
 
     @property
     def has_clock(self) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatchway.core.call import Cancellation, Execution
+    from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
     from hatchway.core.surface import Compilation, Compiler, Surface
 
@@ -80,8 +81,11 @@ class Sandbox(Protocol):
         invocation: Invocation,
         grant: Grant,
         cancellation: Cancellation | None = None,
+        ticket: Ticket | None = None,
     ) -> Execution:
         """Run a prepared artifact once.
+
+        Its requests reach the broker with `ticket`; without one they are denied.
 
         Raises:
             InvalidArgumentsError: An argument does not fit the function's type.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hatchway.core.call import Cancellation
+    from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
     from hatchway.engine.files.quota import Quota
     from hatchway.engine.preview1.memory import Memory
@@ -80,6 +81,7 @@ class Guest:
         handles: What the handles of a component stand for; see `preview2.handles`.
         last_handle: The number given last.
         descriptors: A core module's open files, once a host call has used one.
+        ticket: What its requests reach the broker with; None where all of them are denied.
     """
 
     __slots__ = (
@@ -114,6 +116,7 @@ class Guest:
         "stderr",
         "stdout",
         "stop",
+        "ticket",
         "timers",
         "unlisted_denials",
     )
@@ -145,6 +148,7 @@ class Guest:
         self.scratch = capi.Scratch()
         self.spelling: Mapping[str, str] = {}
         self.timers: list[int] = []
+        self.ticket: Ticket | None = None
         self.unlisted_denials = 0
         self._denials: dict[Denial, None] = {}
         self._stdin = stdin
@@ -335,12 +339,15 @@ class Guest:
 
     # Denials
 
-    def deny(self, capability: str, attempted: bytes | str, function: str) -> None:
-        """Record that the guest tried what it was not granted."""
+    def deny(
+        self, capability: str, attempted: bytes | str, function: str, wanted: str = ""
+    ) -> None:
+        """Record that the guest tried what it was not granted; `wanted` would have allowed it."""
         denial = Denial(
             capability=capability,
             attempted=printable(attempted, limit=_MAX_ATTEMPT),
             function=self.spelling.get(function, function),
+            wanted=wanted,
         )
         if denial in self._denials:
             return

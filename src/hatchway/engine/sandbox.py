@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hatchway.core.call import Cancellation
+    from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant, GrantedDirectory
     from hatchway.core.sandbox import Invocation
     from hatchway.core.surface import Compilation, Compiler, Surface
@@ -137,6 +138,7 @@ class EngineSandbox:
         invocation: Invocation,
         grant: Grant,
         cancellation: Cancellation | None = None,
+        ticket: Ticket | None = None,
     ) -> Execution:
         """Run a prepared artifact once, in a store and an instance of its own.
 
@@ -148,6 +150,7 @@ class EngineSandbox:
         program, engine, compiler = self._ready.get(code) or self._loader.load(code)
         command = invocation if isinstance(invocation, CommandInvocation) else _NO_INPUT
         guest = Guest(command.arguments, command.stdin, grant, cancellation, self._quotas_of(grant))
+        guest.ticket = ticket
         if os.getpid() != self._process:
             message = "an engine cannot be used after fork: nothing would stop its guests"
             raise InternalError(message, hint="create the sandbox in the child process")

@@ -69,6 +69,9 @@ def record_denials(sink: EventSink, call: ToolCall, tool: Tool, execution: Execu
                 capability=denial.capability,
                 attempted=denial.attempted,
                 function=printable(denial.function),
+                details={"hint": f"hatchway grant {tool.owner} {denial.wanted}"}
+                if denial.wanted
+                else {},
             )
         )
 
