@@ -34,6 +34,8 @@ test: $(DEV)/ready
 bench: $(DEV)/ready
 	@$(DEV)/bin/python bench/engine.py
 	@$(DEV)/bin/python bench/start.py
+	@$(DEV)/bin/python bench/audit.py
+	@$(DEV)/bin/python bench/egress.py
 
 clean:
 	rm -rf $(DEMO) $(DEV) .artifacts

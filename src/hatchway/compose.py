@@ -10,55 +10,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hatchway
-from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
-from hatchway.core.call import Principal, ToolCall
 from hatchway.core.capability import FileAccess
 from hatchway.core.errors import ConfigError, HatchwayError
 from hatchway.core.events import Event, Severity
 from hatchway.core.untrusted import harmless
+from hatchway.egress.broker import Broker
 from hatchway.engine.cache import CompiledCache
 from hatchway.engine.files.host import is_available
 from hatchway.engine.sandbox import EngineSandbox
-from hatchway.policy.document import LOCAL_TENANT, Policy, ToolPolicy
-from hatchway.registry.source import is_elsewhere, read_source
-from hatchway.registry.store import ArtifactStore, digest_of
-from hatchway.runtime.admission import Admission, require_agreement, require_hostable
+from hatchway.policy.document import Policy, ToolPolicy
+from hatchway.registry.source import is_elsewhere
+from hatchway.registry.store import ArtifactStore
+from hatchway.runtime.admission import Admission
 from hatchway.runtime.approvals import Approvals
 from hatchway.runtime.auditing import Auditor
-from hatchway.runtime.catalog import Catalog, build_catalog, catalog_of
+from hatchway.runtime.catalog import Catalog, build_catalog
 from hatchway.runtime.directories import (
     GrantedDirectories,
     Protected,
     protected,
     refused_directories,
 )
-from hatchway.runtime.drafting import draft
 from hatchway.runtime.environment import with_host_environment
 from hatchway.runtime.generations import Generation
 from hatchway.runtime.keeping import Keeper
+from hatchway.runtime.one_off import OneOff
 from hatchway.runtime.overrides import lapsed
 from hatchway.runtime.pinning import DRIFT_CODES
 from hatchway.runtime.previous import PreviousPins
 from hatchway.runtime.project import Found, Project, find_project, sidecar_of
 from hatchway.runtime.pruning import pinned_anywhere
-from hatchway.runtime.recording import now_ms
+from hatchway.runtime.recording import Witness, now_ms
 from hatchway.runtime.reloading import Reloader, Sources
+from hatchway.runtime.remembered import RememberedPins
 from hatchway.runtime.runtime import Runtime
+from hatchway.runtime.secrets import redactor_of, require_authorities, secret_files, with_secrets
 from hatchway.runtime.settings import Directories, directories, home_directory, source_settings
-from hatchway.runtime.toolset import binary_safe, tools_of
 from hatchway.runtime.trusting import Trusting
 from hatchway.runtime.updating import Updater
 from hatchway.telemetry.log import EventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import date
 
     from hatchway.core.capability import Capability
     from hatchway.core.events import EventName
-    from hatchway.core.limits import Limits
-    from hatchway.core.surface import Compiler, Surface
-    from hatchway.core.tool import Tool
+    from hatchway.core.surface import Compiler
     from hatchway.engine.settings import EngineSettings
     from hatchway.registry.collecting import Removed
     from hatchway.runtime.project import Reading
@@ -101,6 +99,16 @@ class Application:
         return EngineSandbox(artifacts=self.store.get, cache=cache, settings=self.engine_settings)
 
     @cached_property
+    def broker(self) -> Broker:
+        """What alone talks to the network. It listens from the first call on that may use it."""
+        return Broker(self.witness)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """The event log, and whoever watches."""
+        return Witness(self.events)
+
+    @cached_property
     def admission(self) -> Admission:
         """The slow path."""
         return Admission(self.store, self.sandbox, source_settings())
@@ -112,6 +120,13 @@ class Application:
             ConfigError: It is not in force, or cannot be read.
         """
         return with_host_environment(self.project.in_force().policy)
+
+    def policy_of(self, name: str) -> Policy:
+        """The policy in force, with all that a call of the entry `name` would bring with it."""
+        policy, _ = self.with_directories(self.policy())
+        with contextlib.suppress(ConfigError):  # then its secrets are missing, and that shows
+            policy = with_secrets(policy, needed_by=(name,))
+        return policy
 
     def with_directories(self, policy: Policy) -> tuple[Policy, Mapping[str, ConfigError]]:
         """`policy` with every directory it grants opened, and what is wrong with some, by tool.
@@ -153,12 +168,15 @@ class Application:
             checked.close()
 
     def _protected(self, project: Project, policy: Policy | None = None) -> Protected:
-        files = [project.policy_file, project.lock_file]
+        files, secrets = [project.policy_file, project.lock_file], frozenset[Path]()
         with contextlib.suppress(ConfigError):  # a broken policy is complained about elsewhere
             named = project.policy() if policy is None else policy
             sources = [project.base / entry.source for entry in named.tools.values()]
             files += [*sources, *map(sidecar_of, sources)]
-        return protected(self.directories, home_directory(), files)
+            if named.route.authorities is not None:
+                files.append(Path(named.route.authorities))
+            secrets = secret_files(named)
+        return protected(self.directories, home_directory(), files, secrets)
 
     def catalog(self) -> Catalog:
         """Everything that can be called under the policy in force.
@@ -167,17 +185,25 @@ class Application:
         admitted is admitted now: writing it there is the approval.
         """
         self._admit_new()
-        return self.generation(self.project.in_force()).catalog
+        return self.generation(self.project.in_force(), secrets_of=()).catalog
 
-    def generation(self, reading: Reading) -> Generation:
+    def generation(
+        self, reading: Reading, *, secrets_of: Collection[str] | None = None
+    ) -> Generation:
         """Everything that can be called under `reading`, and what was opened for it.
 
+        Args:
+            reading: The policy and what it pins.
+            secrets_of: The entries whose secrets are needed; None for all of them.
+
         Raises:
-            HatchwayError: No catalog can be made of it.
+            HatchwayError: No catalog can be made of it, or a secret that is needed is missing.
         """
         lock = reading.lock
+        require_authorities(reading.policy.route)
+        brought = with_secrets(with_host_environment(reading.policy), needed_by=secrets_of)
         policy, failures, opened = self._opened(
-            with_host_environment(reading.policy), self._protected(self.project, reading.policy)
+            brought, self._protected(self.project, reading.policy)
         )
         with contextlib.ExitStack() as stack:
             stack.callback(opened.close)
@@ -189,15 +215,30 @@ class Application:
                 **judged.failures,
             }
             catalog = build_catalog(policy, lock, self.sandbox.surface, self.store.get, found)
-            catalog = replace(catalog, notices=judged.notices)
+            catalog = replace(catalog, notices=judged.notices, redactor=redactor_of(policy))
             stack.pop_all()
         return Generation(catalog, opened.close)
 
-    def runtime(self) -> Runtime:
-        """A runtime over the catalog as it is now."""
-        catalog = self.catalog()
-        self.record_quarantined(catalog)
-        return Runtime(catalog, self.sandbox, self.events)
+    def runtime(
+        self, owner: str | None = None, tell: Callable[[str], None] | None = None
+    ) -> Runtime:
+        """A runtime over the catalog as it is now.
+
+        Args:
+            owner: The only entry whose tools are going to be called; None for all of them.
+                What no call needs is not asked for: a keyring may want a password.
+            tell: Told in one line about every request that was allowed and failed.
+
+        Raises:
+            ConfigError: A secret is missing.
+        """
+        self.witness.on_failure = tell
+        self._admit_new()
+        generation = self.generation(
+            self.project.in_force(), secrets_of=None if owner is None else (owner,)
+        )
+        self.record_quarantined(generation.catalog)
+        return Runtime(generation, self.sandbox, self.events, self.broker)
 
     def live(self, tell: Callable[[str], None]) -> tuple[Runtime, Reloader]:
         """A runtime over the catalog as it is now, and what keeps it in step with its files.
@@ -207,7 +248,8 @@ class Application:
         """
         self._admit_new()
         reading = self.project.in_force()
-        runtime = Runtime(self.generation(reading), self.sandbox, self.events)
+        self.witness.on_denial = self.witness.on_failure = tell
+        runtime = Runtime(self.generation(reading), self.sandbox, self.witness, self.broker)
         self.record_quarantined(runtime.catalog)
         sources = Sources(
             watched=self.project.watched,
@@ -249,77 +291,22 @@ class Application:
             if item.error.code in DRIFT_CODES:
                 self.record("tool.drifted", Severity.HIGH, item.error.message, **facts)
 
-    def one_off(
-        self,
-        file: str,
-        allow: list[Capability],
-        limits: Limits,
-        compiler: Compiler | None = None,
-    ) -> tuple[Runtime, Mapping[str, Tool]]:
-        """A runtime for one file that is admitted nowhere, and the tools it offers.
-
-        Raises:
-            HatchwayError: The file cannot be a tool.
-        """
-        artifact = read_source(file, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
-        digest = digest_of(artifact)
-        surface = self._checked(artifact, digest, compiler)
-        owner = "run"
-        toolset = tools_of(owner, digest, surface, None)
-        policy = with_host_environment(
-            Policy(
-                tools={
-                    owner: ToolPolicy(
-                        name=owner,
-                        source=file,
-                        allow=tuple(allow),
-                        limits=limits,
-                        compiler=compiler,
-                    )
-                },
-                file="the command line",
-            )
+    @property
+    def one_off(self) -> OneOff:
+        """What runs files that are admitted nowhere."""
+        return OneOff(
+            sandbox=self.sandbox,
+            events=self.events,
+            egress=self.broker,
+            with_directories=self._with_every_directory,
+            policy=lambda: self.project.in_force().policy,
         )
+
+    def _with_every_directory(self, policy: Policy) -> Policy:
         policy, failures = self.with_directories(policy)
         for failure in failures.values():
             raise failure
-        tools = {tool.name: binary_safe(tool) for tool in toolset.tools}
-        return Runtime(catalog_of(policy, tools), self.sandbox, self.events), tools
-
-    def draft(self, source: str) -> str:
-        """The text of a first manifest for a program that has none.
-
-        It is run once, with `--help` and no grants.
-
-        Raises:
-            HatchwayError: It cannot be read or run, or is not a program.
-        """
-        artifact = read_source(source, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
-        digest = digest_of(artifact)
-        surface = self._checked(artifact, digest, None)
-        if not surface.is_command:
-            message = "only programs need a draft: a component's functions describe themselves"
-            raise ConfigError(message, code="config.no_draft")
-        (tool,) = tools_of("draft", digest, surface, None).tools
-        policy = Policy(tools={"draft": ToolPolicy(name="draft", source=source)})
-        runtime = Runtime(catalog_of(policy, {tool.name: tool}), self.sandbox, self.events)
-        outcome = runtime.call(
-            ToolCall(
-                call_id=runtime.new_call_id(),
-                principal=Principal(tenant=LOCAL_TENANT, subject="operator", door="cli"),
-                tool=tool.name,
-                arguments={"args": ["--help"]},
-            )
-        )
-        said = (outcome.stdout or outcome.stderr).decode("utf-8", "replace")
-        return draft(Path(source).stem, surface, said)
-
-    def _checked(self, artifact: bytes, digest: str, compiler: Compiler | None) -> Surface:
-        found = read_artifact(artifact)
-        require_hostable(found)
-        surface = self.sandbox.prepare(artifact, digest, compiler)
-        require_agreement(found, surface)
-        return surface
+        return policy
 
     def _admit_new(self) -> None:
         if not self.project.is_own:
@@ -356,6 +343,7 @@ class Application:
             admission=self.admission,
             store=self.store,
             previous=PreviousPins(self.directories.previous_pins, self.project.policy_file),
+            remembered=RememberedPins(self.directories.remembered_pins, self.project.policy_file),
             approvals=Approvals(self.directories.approvals),
             trusting=self.trusting,
             refused=self._refused,

@@ -20,6 +20,7 @@ from hatchway.audit.capabilities import (
 )
 from hatchway.audit.capabilities_page import capability_page
 from hatchway.audit.capability_rows import TABLE
+from hatchway.engine.fetch.module import SIGNATURES as FETCHING
 from hatchway.engine.preview1.binding import SIGNATURES
 from hatchway.engine.preview2.linking import FUNCTIONS, INTERFACES
 
@@ -38,6 +39,7 @@ def named(*imports: Import) -> list[str]:
     return list(capabilities_of(imports))
 
 
+FETCH = "hatchway_fetch_0_1"
 SERVED_2 = [(interface, name) for interface, names in FUNCTIONS.items() for name in names]
 
 
@@ -50,6 +52,35 @@ def test_every_exact_row_of_preview_1_is_a_function_that_is_served() -> None:
     exact = {row.function for row in TABLE[PREVIEW_1] if not row.function.endswith("*")}
 
     assert exact == set(SIGNATURES)
+
+
+@pytest.mark.parametrize("name", FETCHING)
+def test_every_function_that_fetches_has_a_row_of_its_own_and_one_asks(name: str) -> None:
+    (row,) = rows_for(core(FETCH, name))
+
+    assert row.function == name
+    assert row.capability == ("net.http" if name == "open" else None)
+    assert {row.function for row in TABLE[FETCH]} == set(FETCHING)
+
+
+def test_what_is_not_a_function_that_fetches_is_foreign() -> None:
+    assert named(core(FETCH, "connect")) == [f"host:{FETCH}"]
+    assert named(core("hatchway_fetch_0_2", "open")) == ["host:hatchway_fetch_0_2"]
+
+
+@pytest.mark.parametrize(
+    ("version", "capabilities"),
+    [
+        ("@0.1.0", ["net.http"]),
+        ("@0.1.17", ["net.http"]),
+        ("@0.2.0", ["net.http", "host:hatchway:egress"]),
+        ("@1.0.0", ["net.http", "host:hatchway:egress"]),
+        ("@0.1.0-rc.1", ["net.http", "host:hatchway:egress"]),
+        ("", ["net.http", "host:hatchway:egress"]),
+    ],
+)
+def test_a_component_that_fetches_may_send_requests(version: str, capabilities: list[str]) -> None:
+    assert named(wit(f"hatchway:egress/fetch{version}", "fetch")) == capabilities
 
 
 @pytest.mark.parametrize(("interface", "name"), SERVED_2)

@@ -17,7 +17,7 @@ from hatchway.audit.evaluate import audit
 from hatchway.audit.reading import read_artifact
 from hatchway.core.errors import AdmissionError
 from hatchway.engine.compiling import CompileBudgets, compile_artifact
-from hatchway.runtime.auditing import subject_of
+from hatchway.runtime.subjects import subject_of
 
 CORPUS = entries()
 COMPILED = [entry for entry in CORPUS if entry.compile]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from components import ECHO
+from fetch_guests import COMMAND, component
 from guests import wasm
 from workbench import ECHO_JSON
 
@@ -36,9 +37,9 @@ def test_nothing_speaks_against_a_tool(text: str) -> None:
             "imports host.ask, which no host here provides",
         ),
         (
-            '(component (import "wasi:http/outgoing-handler@0.2.3" '
+            '(component (import "wasi:http/incoming-handler@0.2.3" '
             '(instance (export "handle" (func)))))',
-            "imports wasi:http/outgoing-handler@0.2.3#handle, which no host here provides",
+            "imports wasi:http/incoming-handler@0.2.3#handle, which no host here provides",
         ),
         (
             '(module (func (export "add")))',
@@ -49,3 +50,14 @@ def test_nothing_speaks_against_a_tool(text: str) -> None:
 )
 def test_what_is_in_the_way_is_named(text: str, reason: str) -> None:
     assert why_not_hostable(read_artifact(wasm(text))) == reason
+
+
+@pytest.mark.parametrize("text", [COMMAND, component()], ids=["command", "component"])
+def test_what_asks_for_its_requests_by_hatchways_own_interface_is_a_tool(text: str) -> None:
+    assert why_not_hostable(read_artifact(wasm(text))) is None
+
+
+def test_a_later_version_of_that_interface_is_served_by_nobody() -> None:
+    reason = why_not_hostable(read_artifact(wasm(component("0.2.0"))))
+
+    assert reason == "imports hatchway:egress/fetch@0.2.0#fetch, which no host here provides"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import hosts, patient
 
-from hatchway.audit.hosts import address_in, objection_to
+from hatchway.audit.hosts import objection_to
+from hatchway.core.addresses import address_in
 
 SPELLINGS = {
     "dotted": "10.0.0.1",

@@ -204,7 +204,8 @@ def test_a_writable_directory_needs_a_quota(allow: str, number: int) -> None:
 
 
 def http(host: str, **more: Any) -> HttpAccess:
-    return HttpAccess(scheme="https", host=host, port=443, **more)
+    facts: dict[str, Any] = {"scheme": "https", "port": 443, "methods": ("GET",)}
+    return HttpAccess(host=host, **(facts | more))
 
 
 def socket(host: str) -> SocketAccess:
@@ -214,8 +215,9 @@ def socket(host: str) -> SocketAccess:
 @pytest.mark.parametrize(
     "capability",
     [
-        http("*.example.com"), http("10.0.0.1"), http("[::ffff:169.254.169.254]"), http("0x7f.1"),
-        http("example.com", is_internal=True), socket("localhost"), socket("vault.internal"),
+        http("10.0.0.1"), http("[::ffff:169.254.169.254]"), http("0x7f.1"), http("localhost"),
+        http("169.254.169.254", is_internal=True), http("metadata", is_internal=True),
+        socket("localhost"), socket("vault.internal"),
         SocketAccess(kind="dns", host="*.example.com", port=53),
     ],
     ids=str,
@@ -226,9 +228,45 @@ def test_a_granted_origin_that_leads_inside_is_critical(capability: Capability) 
     ]
 
 
+@pytest.mark.parametrize(
+    "capability",
+    [
+        http("*.example.com"), http("example.com", is_internal=True),
+        http("localhost", is_internal=True), http("10.0.0.1", is_internal=True),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_granted_origin_that_says_so_is_high_and_blocks_nothing(capability: Capability) -> None:
+    assert weights(pol_005_network_allow_list.RULE, subject_with(entry_of(capability))) == ["high"]
+
+
 @pytest.mark.parametrize("capability", [http("api.example.com"), socket("db.example.com")], ids=str)
 def test_a_public_origin_is_fine(capability: Capability) -> None:
     assert found_by(pol_005_network_allow_list.RULE, subject_with(entry_of(capability))) == []
+
+
+@pytest.mark.parametrize(
+    ("capability", "weight", "words"),
+    [
+        (http("api.example.com", scheme="http", port=80), "medium", "not encrypted"),
+        (http("api.example.com", methods=None), "info", "allows every method"),
+    ],
+    ids=["in the clear", "every method"],
+)
+def test_an_origin_that_could_be_granted_more_narrowly_is_told_how(
+    capability: HttpAccess, weight: Severity, words: str
+) -> None:
+    found = one(pol_005_network_allow_list.RULE, subject_with(entry_of(capability)))
+
+    assert found.severity == weight
+    assert words in found.message
+    assert found.remediation is not None
+
+
+def test_what_goes_in_the_clear_on_purpose_is_said_once() -> None:
+    inside = http("db", scheme="http", is_internal=True)
+
+    assert weights(pol_005_network_allow_list.RULE, subject_with(entry_of(inside))) == ["high"]
 
 
 def test_a_manifest_that_asks_for_such_an_origin_is_high_and_names_the_place() -> None:

@@ -376,6 +376,27 @@ def test_a_variable_named_like_a_secret_is_private() -> None:
     assert "s3cret" not in repr(found)
 
 
+PRIVATE = HttpAccess(scheme="https", host="crm.example.com", port=443, is_private=True)
+
+
+def test_an_origin_marked_private_is_private_and_makes_a_trio_with_another_one() -> None:
+    alone = subject(component(HTTP), entry=entry_of(PRIVATE))
+    both = subject(component(HTTP), entry=entry_of(API, PRIVATE))
+
+    assert found_by(cap_004_toxic_trio.RULE, alone) == []
+    found = one(cap_004_toxic_trio.RULE, both)
+    assert [item.field for item in found.evidence[:2]] == [
+        ("tools", "tool", "allow", 1),
+        ("tools", "tool", "allow", 0),
+    ]
+
+
+def test_the_trio_names_the_rule_that_takes_the_way_out() -> None:
+    found = one(cap_004_toxic_trio.RULE, subject(READS_AND_SENDS, TRIO))
+
+    assert "under `[flow]`" in (found.remediation or "")
+
+
 def test_power_that_the_binary_cannot_use_makes_no_trio() -> None:
     assert found_by(cap_004_toxic_trio.RULE, subject(component(HTTP), TRIO)) == []
     assert found_by(cap_004_toxic_trio.RULE, subject(component(FILES), TRIO)) == []

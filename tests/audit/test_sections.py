@@ -60,7 +60,7 @@ def test_target_features_say_what_a_compiler_used() -> None:
         1, module(custom("target_features", many(b"-" + name("gc"), b"+" + name("atomics"))))
     )
 
-    assert target_features_in(read_artifact(component(inner, more))) == (
+    assert tuple(target_features_in(read_artifact(component(inner, more)))) == (
         TargetFeature(prefix="+", name="atomics"),
         TargetFeature(prefix="-", name="gc"),
     )

@@ -246,7 +246,7 @@ def test_a_contradicting_grant_is_refused_and_the_policy_stays_as_it_was(
         ("fs.read=./echo.wasm", "config.directory_missing"),
         ("fs.read=/etc", "config.directory_refused"),
         ("fs.write=/", "config.directory_refused"),
-        ("net.http=https://api.example.com", "config.unsupported"),
+        ("net.socket=db.example.com:5432", "config.unsupported"),
         ("tool=other", "config.unsupported"),
         ("clcok", "config.bad_capability"),
         ("clock=1", "config.bad_capability"),

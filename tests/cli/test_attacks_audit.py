@@ -162,6 +162,7 @@ def test_a_policy_of_many_tools_is_read_once_for_all_of_them(
         return read_artifact(data)
 
     monkeypatch.setattr("hatchway.runtime.auditing.read_artifact", counted)
+    monkeypatch.setattr("hatchway.runtime.subjects.read_artifact", counted)
 
     done = terminal.run("audit", ".", "--json")
 
@@ -179,6 +180,19 @@ def test_a_policy_of_more_tools_than_anybody_audits_is_refused(
     done = gate(terminal)
 
     assert done.status == 2
+    assert "more than 5 artifacts" in done.err
+
+
+def test_more_artifacts_than_anybody_audits_are_refused(
+    terminal: Terminal, clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "MAX_FILES", 5)
+    for number in range(6):
+        (clean / f"more-{number}.wasm").write_bytes(b"no")
+
+    done = gate(terminal)
+
+    assert (done.status, done.out) == (2, "")
     assert "more than 5 artifacts" in done.err
 
 

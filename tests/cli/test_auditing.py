@@ -246,12 +246,40 @@ def test_a_report_that_cannot_be_written_is_an_error(terminal: Terminal) -> None
 def test_every_rule_explains_itself(terminal: Terminal) -> None:
     done = terminal.run("audit", "--explain", "HW-CAP-001")
     by_finding = terminal.run("audit", "--explain", "hw-cap-001:00000000")
-    unknown = terminal.run("audit", "--explain", "HW-XYZ-001")
 
     assert done.status == 0
     assert "HW-CAP-001" in done.out
     assert by_finding.out == done.out
-    assert (unknown.status, unknown.code) == (2, "config.no_such_rule")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("HW-CAP-001x", "did you mean HW-CAP-001 or "),
+        ("HW-CAP-01", "did you mean HW-CAP-001 or "),
+        ("HW-CAP-001/x", "did you mean HW-CAP-001 or "),
+        ("", "HW-BIN-001 to HW-TXT-005; see docs/audits"),
+        ("no\x1bsense" * 5000, "HW-BIN-001 to HW-TXT-005; see docs/audits"),
+    ],
+)
+def test_a_rule_that_is_not_there_is_refused_with_those_it_could_be(
+    name: str, hint: str, terminal: Terminal
+) -> None:
+    done = terminal.run("audit", "--explain", name)
+
+    assert (done.status, done.code, done.out) == (2, "config.no_such_rule", "")
+    assert done.hints[0].startswith(hint)
+    assert len(done.err) < 400
+
+
+@pytest.mark.parametrize("form", ["text", "sarif"])
+def test_two_forms_at_once_are_refused(form: str, terminal: Terminal) -> None:
+    done = terminal.run("audit", "echo.wasm", "--json", "--format", form)
+    agreeing = terminal.run("audit", "echo.wasm", "--json", "--format", "json")
+
+    assert (done.status, done.code, done.out) == (2, "config.usage", "")
+    assert f"--json and --format {form} exclude each other" in done.err
+    assert agreeing.json["grade"] in "ABCDF"
 
 
 # Admission

@@ -50,7 +50,7 @@ def test_a_denial_that_no_grant_could_change_names_none(terminal: Terminal, here
 
     done = terminal.run("call", "caller", "{}")
 
-    assert done.hints == ["this version of Hatchway cannot grant network access yet"]
+    assert done.hints == ["this version of Hatchway cannot grant raw sockets yet"]
 
 
 def test_a_denied_file_names_the_grant_of_its_directory(terminal: Terminal) -> None:

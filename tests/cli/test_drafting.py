@@ -30,8 +30,9 @@ def test_a_draft_is_written_beside_the_program_and_can_be_added(
     drafted = terminal.run("add", "helpful.wasm", "--draft")
     again = terminal.run("add", "helpful.wasm", "--draft")
     unread = terminal.run("add", "helpful.wasm", "--yes")
-    terminal.run("remove", "helpful")
-    added = terminal.run("add", "helpful.wasm", "--yes")
+    shown = terminal.run("update", "helpful")
+    approval = shown.hints[-1].rpartition("--approve ")[2]
+    added = terminal.run("add", "helpful.wasm", "--yes", "--approve", approval)
 
     assert "hatchway add helpful.wasm --draft" in bare.err
     assert drafted.status == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from servers import FakeRegistry, Reply, Server, serving, sha256
@@ -14,6 +14,8 @@ from hatchway.registry.descriptors import WasmConfig
 from hatchway.registry.publishing import push
 from hatchway.registry.reference import LayoutReference
 from hatchway.registry.settings import SourceSettings
+from hatchway.runtime.settings import directories
+from hatchway.telemetry.reading import read_events
 
 if TYPE_CHECKING:
     from terminal import Done, Terminal
@@ -27,6 +29,11 @@ def lock() -> dict[str, dict[str, str]]:
     file = Path(os.environ["XDG_CONFIG_HOME"]) / "hatchway" / "hatchway.lock"
     tools: dict[str, dict[str, str]] = json.loads(file.read_text())["tools"]
     return tools
+
+
+def records(event: str) -> list[dict[str, Any]]:
+    found = read_events(directories().events)
+    return [item for item in found if item["unmapped"]["hatchway"]["event"] == event]
 
 
 def age() -> None:
@@ -207,6 +214,23 @@ def test_prune_removes_what_nothing_pins_and_leaves_the_rest(
     assert not (store() / "blobs" / "sha256" / gone.removeprefix("sha256:")).exists()
     assert (store() / "blobs" / "sha256" / kept.removeprefix("sha256:")).exists()
     assert echo(terminal).status == 0
+
+
+def test_what_prune_removes_is_on_record_and_what_it_only_shows_is_not(terminal: Terminal) -> None:
+    terminal.run("add", "text.wasm", "--yes")
+    gone = lock()["text"]["digest"]
+    terminal.run("remove", "text")
+    age()
+
+    terminal.run("prune")
+    before = records("artifact.removed")
+    terminal.run("prune", "--yes")
+
+    (removed,) = records("artifact.removed")
+    assert before == []
+    assert (removed["class_uid"], removed["activity_id"]) == (3004, 4)
+    assert removed["entity"] == {"name": gone, "type": "artifact"}
+    assert removed["unmapped"]["hatchway"]["digest"] == gone
 
 
 def test_prune_shows_what_it_would_remove_and_removes_nothing_unasked(terminal: Terminal) -> None:

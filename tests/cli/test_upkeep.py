@@ -287,3 +287,33 @@ def test_a_reader_that_goes_away_is_no_error(here: Path) -> None:
     )
 
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["inline", "tables"])
+def test_revoking_an_origin_takes_the_secrets_that_go_there_with_it(
+    form: str, terminal: Terminal
+) -> None:
+    origins = ["https://api.example.com", "https://other.example.com"]
+    terminal.run("add", "echo.wasm", "--yes", *(f"--allow=net.http={each}" for each in origins))
+    policy = Path(os.environ["XDG_CONFIG_HOME"]) / "hatchway" / "hatchway.toml"
+    rules = [
+        f'name = "{name}"{{}} from = "env:API_KEY"{{}} to = "{to}"'
+        for name, to in zip(("FIRST", "SECOND"), origins, strict=True)
+    ]
+    if form == "inline":
+        listed = ", ".join(f"{{ {rule.format(',', ',')} }}" for rule in rules)
+        text = policy.read_text().replace("[tools.echo]\n", f"[tools.echo]\nsecrets = [{listed}]\n")
+    else:
+        tables = [f"[[tools.echo.secrets]]\n{rule.format(chr(10), chr(10))}\n" for rule in rules]
+        text = policy.read_text() + "\n" + "\n".join(tables)
+    policy.write_text(text)
+    assert "secret     FIRST from env:API_KEY" in terminal.run("show", "echo").out
+
+    one = terminal.run("revoke", "echo", f"net.http={origins[0]}")
+    left = terminal.run("show", "echo", "--json").json["secrets"]
+    both = terminal.run("revoke", "echo", f"net.http={origins[1]}")
+
+    assert "its secrets went with the origin: FIRST" in one.err
+    assert [secret["name"] for secret in left] == ["SECOND"]
+    assert both.status == 0
+    assert "secrets" not in policy.read_text()

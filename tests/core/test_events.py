@@ -19,6 +19,7 @@ from hatchway.core.events import (
     TERMINAL_EVENTS,
     Event,
     EventName,
+    HttpTrace,
     Severity,
     to_ocsf,
 )
@@ -26,6 +27,18 @@ from hatchway.core.events import (
 DIGEST = "sha256:" + "a" * 64
 ADA = Principal(tenant="acme", subject="ada", door="http")
 NAMES: tuple[EventName, ...] = get_args(EventName)
+TRACE = HttpTrace(
+    method="GET",
+    origin="https://api.example.com",
+    path_digest=DIGEST,
+    decision="allowed",
+    rule="net.http=https://api.example.com",
+    status=200,
+    sent_bytes=1,
+    received_bytes=2,
+    wall_us=3,
+)
+DENIED = TRACE._replace(decision="denied", rule="egress.method", status=None)
 OF_A_CALL = tuple(name for name in NAMES if name.startswith(("call.", "capability.")))
 NOT_OF_A_CALL = tuple(name for name in NAMES if name not in OF_A_CALL)
 DENIABLE = ("fs.read", "fs.write", "net.http", "net.socket", "net.dns", "env", "tool", "clock")
@@ -35,6 +48,7 @@ CLASSES = {
     2004: "detection_finding",
     3004: "entity_management",
     4001: "network_activity",
+    4002: "http_activity",
     6002: "application_lifecycle",
     6003: "api_activity",
 }
@@ -42,7 +56,14 @@ CLASSES = {
 
 def bare(name: EventName, **more: Any) -> Event:
     """An event that says as little as it may."""
-    return Event(name=name, time_ms=1_795_312_345_678, severity=Severity.LOW, message="m", **more)
+    facts: dict[str, Any] = {"http": TRACE} if name == "http.request" else {}
+    return Event(
+        name=name,
+        time_ms=1_795_312_345_678,
+        severity=Severity.LOW,
+        message="m",
+        **(facts | more),
+    )
 
 
 def full(name: EventName, **more: Any) -> Event:
@@ -75,6 +96,9 @@ def denial(capability: str, attempted: str = "/etc/passwd") -> Event:
 EVERY_EVENT = {
     **{f"{name}, of somebody": full(name) for name in NAMES if name != "capability.denied"},
     **{f"denied {capability}": denial(capability) for capability in DENIABLE},
+    "request, denied": full("http.request", http=DENIED),
+    "request, of a rare method": full("http.request", http=TRACE._replace(method="PROPFIND")),
+    "request, broken": full("http.request", http=TRACE._replace(error="DNS-error", status=None)),
     **{f"{name}, of nobody": bare(name) for name in NOT_OF_A_CALL},
     **{f"{name}, said briefly": bare(name, principal=ADA) for name in OF_A_CALL},
 }
@@ -156,6 +180,10 @@ def test_the_type_of_a_record_is_its_class_and_activity(case: str) -> None:
         (denial("net.socket"), 4001, 5),
         (denial("net.dns"), 4001, 5),
         (denial("env"), 6003, 99),
+        (full("http.request"), 4002, 3),
+        (full("http.request", http=TRACE._replace(method="PATCH")), 4002, 9),
+        (full("http.request", http=TRACE._replace(method="PROPFIND")), 4002, 99),
+        (full("secret.leak_blocked"), 2004, 1),
         (full("tool.admitted"), 3004, 1),
         (full("tool.removed"), 3004, 4),
         (full("tool.refused"), 3004, 99),
@@ -184,6 +212,35 @@ def test_a_denial_says_that_it_was_denied_and_blocked(capability: str) -> None:
     record = to_ocsf(denial(capability), version="1.2.3")
 
     assert (record["action_id"], record["disposition_id"], record["status_id"]) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("trace", "action", "status"),
+    [(TRACE, 1, 1), (TRACE._replace(error="DNS-error"), 1, 2), (DENIED, 2, 2)],
+)
+def test_a_request_says_whether_it_was_allowed_and_whether_it_went_well(
+    trace: HttpTrace, action: int, status: int
+) -> None:
+    record = to_ocsf(full("http.request", http=trace), version="1.2.3")
+
+    assert (record["action_id"], record["disposition_id"]) == (action, action)
+    assert record["status_id"] == status
+
+
+def test_a_requests_record_holds_its_trace_and_only_the_digest_of_its_path() -> None:
+    record = to_ocsf(full("http.request"), version="1.2.3")
+
+    assert own(record)["http"] == TRACE._asdict()
+    assert record["http_request"]["url"] == {"url_string": "https://api.example.com"}
+    assert record["http_response"] == {"code": 200}
+    assert record["traffic"] == {"bytes_in": 2, "bytes_out": 1}
+
+
+def test_a_denied_request_moved_no_bytes() -> None:
+    record = to_ocsf(full("http.request", http=DENIED), version="1.2.3")
+
+    assert "traffic" not in record
+    assert "http_response" not in record
 
 
 @pytest.mark.parametrize(
@@ -315,6 +372,19 @@ lines = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f"), max_
     usage=st.builds(Usage, measured, measured, measured, measured),
     gated=st.builds(Gated, counts, counts, counts),
     denials=counts,
+    http=st.builds(
+        HttpTrace,
+        method=lines,
+        origin=lines,
+        path_digest=st.just(DIGEST),
+        decision=st.sampled_from(("allowed", "denied")),
+        rule=lines,
+        status=st.none() | st.integers(100, 999),
+        sent_bytes=counts,
+        received_bytes=counts,
+        wall_us=counts,
+        error=st.none() | lines,
+    ),
 )
 def test_whatever_an_event_says_its_record_fits_both_schemas(
     name: EventName, severity: Severity, message: str, **facts: Any

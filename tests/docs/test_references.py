@@ -15,6 +15,7 @@ from trust_proofs import TRUST_PROOFS
 
 from hatchway.cli.main import app
 from hatchway.core.capability import CAPABILITY_NAMES
+from hatchway.core.egress import EgressLimits
 from hatchway.core.errors import HatchwayError
 from hatchway.core.events import EventName
 from hatchway.core.limits import GIBIBYTE, Limits
@@ -23,6 +24,7 @@ from hatchway.engine.compiling import CompileBudgets
 from hatchway.policy.document import LIMIT_KEYS, parse_policy
 from hatchway.policy.manifest import parse_manifest_toml
 from hatchway.policy.mapping import MEDIA_TYPES
+from hatchway.policy.network import EGRESS_KEYS
 from hatchway.policy.units import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ def subclasses(kind: type[HatchwayError]) -> Iterator[type[HatchwayError]]:
 
 def test_every_event_is_documented_and_no_other() -> None:
     listed = set(re.findall(r"^\| (`[^|]*`) \|", (DOCS / "events.md").read_text(), re.MULTILINE))
-    names = {name for row in listed for name in re.findall(r"`([a-z]+\.[a-z]+)`", row)}
+    names = {name for row in listed for name in re.findall(r"`([a-z]+\.[a-z_]+)`", row)}
 
     assert names == set(get_args(EventName))
 
@@ -152,6 +154,29 @@ def test_every_limit_is_documented_with_its_default() -> None:
     assert parse_bytes(said["output"]) == defaults.output_bytes
     for key in ("fuel", "table_elements", "instances", "host_calls"):
         assert int(said[key].replace(",", "")) == getattr(defaults, key)
+
+
+def test_every_limit_of_requests_is_documented_with_its_default_and_range() -> None:
+    page = section((DOCS / "policy.md").read_text(), "Network")
+    rows = re.findall(r"^\| `([a-z_]+)` \| ([^|]*) \| ([^|]* to [^|]*) \|$", page, re.MULTILINE)
+    defaults = EgressLimits()
+
+    assert {key for key, _, _ in rows} == set(EGRESS_KEYS)
+    for key, default, spelled in rows:
+        written = default.strip("`")
+        value = int(written) if written.isdecimal() else written
+        assert EGRESS_KEYS[key].parse(value) == getattr(defaults, EGRESS_KEYS[key].attribute)
+        assert spelled.replace("`", "") == EGRESS_KEYS[key].spelled
+
+
+def test_what_the_reference_says_about_the_network_is_a_policy() -> None:
+    page = section((DOCS / "policy.md").read_text(), "Network")
+    text = "version = 1\n" + "\n".join(reversed(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)))
+
+    policy = parse_policy(text, file="policy.md", base="/srv")
+
+    assert policy.flow is not None
+    assert [rule.name for rule in policy.tools["weather"].secrets] == ["API_KEY"]
 
 
 @pytest.mark.parametrize("compiler", get_args(Compiler))
@@ -217,6 +242,23 @@ def proven() -> dict[str, list[str]]:
 
 def test_every_claim_has_tests_and_every_marked_test_a_claim() -> None:
     assert set(proven()) == claimed()
+
+
+@pytest.mark.parametrize(
+    "file", sorted(DOCS.rglob("*.md")), ids=lambda file: file.relative_to(DOCS).as_posix()
+)
+def test_every_test_that_a_page_names_is_there(file: Path) -> None:
+    named = re.findall(r"`([a-z_]+/test_[a-z0-9_]+\.py)`: ((?:`test_\w+`,? ?)+)", file.read_text())
+    tests = REPOSITORY / "tests"
+
+    missing = [
+        (place, name)
+        for place, names in named
+        for name in re.findall(r"`(test_\w+)`", names)
+        if f"def {name}(" not in (tests / place).read_text()
+    ]
+
+    assert missing == []
 
 
 def test_every_decision_is_in_the_list() -> None:

@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 from strategies import patient, related_capabilities
 
 from hatchway.core.call import Principal
-from hatchway.core.capability import Capability, EnvironmentVariable, FileAccess
+from hatchway.core.capability import Capability, EnvironmentVariable, FileAccess, HttpAccess
+from hatchway.core.egress import BoundSecret, EgressGrant, EgressLimits, FlowRule, Route
 from hatchway.core.errors import NotAuthorizedError
 from hatchway.core.grant import GrantedDirectory
 from hatchway.core.limits import Limits
 from hatchway.core.manifest import InputFile, ResultMapping, ToolManifest, Want
+from hatchway.core.secret import Secret
 from hatchway.core.tool import Tool
 from hatchway.policy.cover import covers
-from hatchway.policy.decide import decide, next_step
+from hatchway.policy.decide import decide, inside, next_step
 from hatchway.policy.document import Policy, ToolPolicy
 from hatchway.policy.grammar import parse_capability
+from hatchway.policy.secrets import SecretRule
 
 if TYPE_CHECKING:
     from random import Random
@@ -264,12 +267,13 @@ def test_an_uncovered_requirement_is_named_with_the_command_that_would_cover_it(
 
 
 def test_a_requirement_that_cannot_be_granted_yet_says_so_instead() -> None:
-    wanted = parse_capability("net.http=https://e.org", side="wanted")
+    wanted = parse_capability("net.socket=e.org:80", side="wanted")
 
     with pytest.raises(NotAuthorizedError) as raised:
         decide(tool(wanted), policy(), ADA)
 
-    assert raised.value.hint == "this version of Hatchway cannot grant network access yet"
+    assert raised.value.hint is not None
+    assert raised.value.hint.endswith("they need hardened workers")
 
 
 def test_a_directory_that_could_not_be_opened_refuses_the_call() -> None:
@@ -370,13 +374,98 @@ def test_an_inherited_variable_has_the_hosts_value_even_if_it_is_empty() -> None
     assert grant.environment == (("LANG", ""),)
 
 
+# The network
+
+ORIGIN = HttpAccess(scheme="https", host="e.org", port=443)
+KEY = SecretRule(
+    name="KEY", kind="env", source="API_KEY", origin=ORIGIN, header="x-key", template="K {}"
+)
+
+
+def networked(*secrets: SecretRule, values: tuple[BoundSecret, ...] = (), **more: Any) -> Policy:
+    """A policy that allows `grep` one origin."""
+    entry = ToolPolicy(
+        name="grep",
+        source="g.wasm",
+        allow=(ORIGIN,),
+        secrets=secrets,
+        egress=EgressLimits(concurrent=2),
+    )
+    return Policy(tools={"grep": entry}, secrets={"grep": values}, **more)
+
+
+def test_without_an_origin_there_is_no_way_to_the_broker() -> None:
+    open_to_all = replace(
+        policy(*allowed("clock")), flow=FlowRule(), route=Route(proxy="http://p:1")
+    )
+
+    assert decide(tool(), open_to_all, ADA).egress is None
+
+
+@pytest.mark.claim("egress.exact-origin")
+def test_with_an_origin_the_grant_says_all_that_the_broker_may_do() -> None:
+    flow, route = FlowRule(may_reach=(ORIGIN,)), Route(proxy="http://p:1", authorities="/ca.pem")
+    value = KEY.bound(Secret("hunter2"))
+
+    grant = decide(tool(), networked(KEY, values=(value,), flow=flow, route=route), ADA)
+
+    assert grant.egress == EgressGrant(
+        origins=(ORIGIN,),
+        secrets=(value,),
+        limits=EgressLimits(concurrent=2),
+        flow=flow,
+        route=route,
+    )
+    assert grant.capabilities == (ORIGIN,)
+    assert "hunter2" not in repr(grant)
+
+
+@pytest.mark.claim("egress.secrets")
+def test_a_sandbox_knows_nothing_of_what_the_broker_may_do() -> None:
+    grant = decide(tool(), networked(KEY, values=(KEY.bound(Secret("hunter2")),)), ADA)
+
+    assert inside(grant) == replace(grant, egress=None)
+    assert inside(grant).capabilities == (ORIGIN,)
+
+
+@pytest.mark.claim("egress.secrets")
+def test_a_value_goes_where_the_policy_says_whatever_came_with_it() -> None:
+    elsewhere = replace(KEY.bound(Secret("hunter2")), host="evil.example", header="cookie")
+
+    grant = decide(tool(), networked(KEY, values=(elsewhere,)), ADA)
+
+    assert grant.egress is not None
+    (bound,) = grant.egress.secrets
+    assert (bound.host, bound.header, bound.secret) == ("e.org", "x-key", elsewhere.secret)
+
+
+def test_a_value_that_no_rule_asks_for_stays_behind() -> None:
+    grant = decide(tool(), networked(values=(KEY.bound(Secret("hunter2")),)), ADA)
+
+    assert grant.egress is not None
+    assert grant.egress.secrets == ()
+
+
+@pytest.mark.claim("egress.secrets")
+def test_a_secret_without_a_value_refuses_the_call() -> None:
+    with pytest.raises(NotAuthorizedError) as raised:
+        decide(tool(), networked(KEY, values=(replace(KEY, name="B").bound(Secret("x")),)), ADA)
+
+    assert raised.value.message == "'grep' uses the secret KEY, and the host has no value for it"
+    assert raised.value.hint == "see to it that env:API_KEY yields one"
+
+
 @pytest.mark.parametrize(
     ("capability", "step"),
     [
         ("clock", "hatchway grant grep clock"),
         ("env=LANG", "hatchway grant grep env=LANG"),
         ("fs.read=/in%3Aput", "hatchway grant grep fs.read=DIRECTORY:/in%3Aput"),
-        ("net.http=https://e.org", "this version of Hatchway cannot grant network access yet"),
+        ("net.http=https://e.org", "hatchway grant grep net.http=https://e.org"),
+        ("net.http=https://*.e.org", "hatchway grant grep 'net.http=https://*.e.org'"),
+        ("net.http=http://[::1]", "hatchway grant grep 'net.http=http://[::1];internal'"),
+        ("net.http=http://localhost", "hatchway grant grep 'net.http=http://localhost;internal'"),
+        ("net.http=https://e.org/$(id)", "hatchway grant grep 'net.http=https://e.org/$(id)'"),
         ("tool=sed", "this version of Hatchway cannot grant calls to other tools yet"),
     ],
 )

@@ -8,6 +8,8 @@ without a proof fails, and so does a proof of a key that is gone.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +20,12 @@ from trust_proofs import TRUST_PROOFS, trust_outcome, two
 from hatchway.cli.main import status_of
 from hatchway.core.call import Execution, Principal
 from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.core.secret import Secret
 from hatchway.core.surface import Surface
 from hatchway.policy.decide import decide
 from hatchway.policy.document import LIMIT_KEYS, parse_policy
 from hatchway.policy.manifest import manifest_from_values
+from hatchway.policy.network import EGRESS_KEYS
 from hatchway.policy.reading import Table
 from hatchway.provenance.lockfile import LockedTool, Lockfile
 from hatchway.runtime.admission import text_hashes
@@ -35,6 +39,9 @@ from hatchway.runtime.validation import validator_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hatchway.core.egress import BoundSecret
+    from hatchway.policy.document import ToolPolicy
 
 ADA = Principal(tenant="local", subject="ada", door="cli")
 DIGEST = "sha256:" + "0" * 64
@@ -62,11 +69,17 @@ def known_keys(monkeypatch: pytest.MonkeyPatch, parse: Callable[[], object]) -> 
 
 EVERY_TABLE = """\
 version = 1
+[egress]
+[flow]
+after_private = []
 [tools.NAME]
 source = "g.wasm"
+allow = ["net.http=https://e.org"]
 secrets = [{ name = "A", from = "env:A", to = "https://e.org" }]
 [tools.NAME.limits]
+[tools.NAME.egress]
 """
+ORIGINS = 'allow = ["net.http=https://e.org", "net.http=https://f.org"]'
 
 
 def policy_text(*, version: str = "1", source: str = "g.wasm", more: str = "") -> str:
@@ -77,7 +90,16 @@ def secret(**changed: str) -> str:
     """A policy with one secret."""
     facts = {"name": "A", "from": "env:A", "to": "https://e.org"} | changed
     inside = ", ".join(f'{key} = "{value}"' for key, value in facts.items())
-    return policy_text(more=f"secrets = [{{ {inside} }}]")
+    return policy_text(more=f"{ORIGINS}\nsecrets = [{{ {inside} }}]")
+
+
+def networked(line: str = "") -> str:
+    """A policy with origins, and `line` about their use."""
+    return policy_text(more=f"{ORIGINS}\n{line}")
+
+
+def requests(line: str) -> str:
+    return networked(f"[tools.NAME.egress]\n{line}")
 
 
 def limit(line: str) -> str:
@@ -90,12 +112,29 @@ POLICY_PROOFS: dict[str, tuple[str, str]] = {
     "tools": (policy_text(), "version = 1"),
     "tools.NAME.source": (policy_text(), policy_text(source="other.wasm")),
     "tools.NAME.allow": (policy_text(), policy_text(more='allow = ["clock"]')),
-    "tools.NAME.secrets": (policy_text(), secret()),
-    "tools.NAME.secrets.name": (secret(), secret(name="")),
-    "tools.NAME.secrets.from": (secret(), secret(**{"from": "vault:A"})),
-    "tools.NAME.secrets.to": (secret(), secret(to="")),
-    "tools.NAME.secrets.header": (policy_text(), secret(header="Authorization")),
-    "tools.NAME.secrets.value": (policy_text(), secret(value="Bearer {}")),
+    "tools.NAME.secrets": (networked(), secret()),
+    "tools.NAME.secrets.name": (secret(), secret(name="B")),
+    "tools.NAME.secrets.from": (secret(), secret(**{"from": "env:B"})),
+    "tools.NAME.secrets.to": (secret(), secret(to="https://f.org")),
+    "tools.NAME.secrets.header": (secret(), secret(header="X-Key")),
+    "tools.NAME.secrets.value": (secret(), secret(value="Bearer {}")),
+    "egress": (networked(), networked('[egress]\nproxy = "http://p:1"')),
+    "egress.proxy": (networked(), networked('[egress]\nproxy = "http://p:1"')),
+    "egress.authorities": (networked(), networked('[egress]\nauthorities = "ca.pem"')),
+    "flow": (networked(), networked("[flow]\nafter_private = []")),
+    "flow.after_private": (
+        networked("[flow]\nafter_private = []"),
+        networked('[flow]\nafter_private = ["https://e.org"]'),
+    ),
+    "tools.NAME.egress": (networked(), requests("concurrent = 1")),
+    "tools.NAME.egress.request": (requests(""), requests('request = "1MiB"')),
+    "tools.NAME.egress.response": (requests(""), requests('response = "1MiB"')),
+    "tools.NAME.egress.headers": (requests(""), requests('headers = "4KiB"')),
+    "tools.NAME.egress.connect": (requests(""), requests('connect = "1s"')),
+    "tools.NAME.egress.first_byte": (requests(""), requests('first_byte = "1s"')),
+    "tools.NAME.egress.total": (requests(""), requests('total = "1s"')),
+    "tools.NAME.egress.concurrent": (requests(""), requests("concurrent = 1")),
+    "tools.NAME.egress.per_minute": (requests(""), requests("per_minute = 1")),
     "tools.NAME.compiler": (policy_text(), policy_text(more='compiler = "winch"')),
     "tools.NAME.limits": (policy_text(), limit("fuel = 5")),
     "tools.NAME.limits.fuel": (limit(""), limit("fuel = 5")),
@@ -118,12 +157,23 @@ def lock() -> Lockfile:
     return Lockfile(tools={"NAME": locked})
 
 
+@cache
+def value_of(kind: str, source: str) -> Secret:
+    """What a place yields: always the same, and never what another one yields."""
+    return Secret(f"{kind}:{source}")
+
+
+def brought(tool: ToolPolicy) -> tuple[BoundSecret, ...]:
+    return tuple(rule.bound(value_of(rule.kind, rule.source)) for rule in tool.secrets)
+
+
 def policy_outcome(text: str) -> object:
     """What a caller gets under a policy: a grant, or the codes of what is in the way."""
     try:
         policy = parse_policy(text, file="hatchway.toml", base="/")
     except ConfigError as error:
         return (error.code, error.message.partition(": ")[2])
+    policy = replace(policy, secrets={name: brought(tool) for name, tool in policy.tools.items()})
     catalog = build_catalog(policy, lock(), lambda *_: COMMAND, lambda _: b"8 bytes.")
     grants = {name: decide(entry.tool, policy, ADA) for name, entry in catalog.entries.items()}
     return (grants, [(item.name, item.error.code) for item in catalog.quarantined])
@@ -131,8 +181,7 @@ def policy_outcome(text: str) -> object:
 
 def test_every_key_of_a_policy_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     def parse() -> None:
-        with pytest.raises(ConfigError, match="secrets"):
-            parse_policy(EVERY_TABLE, file="hatchway.toml", base="/")
+        parse_policy(EVERY_TABLE, file="hatchway.toml", base="/")
         parse_policy(accepting(), file="hatchway.toml", base="/")
         parse_policy(two(), file="hatchway.toml", base="/")
 
@@ -142,6 +191,7 @@ def test_every_key_of_a_policy_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_every_limit_has_a_proof() -> None:
     assert {f"tools.NAME.limits.{key}" for key in LIMIT_KEYS} <= POLICY_PROOFS.keys()
+    assert {f"tools.NAME.egress.{key}" for key in EGRESS_KEYS} <= POLICY_PROOFS.keys()
 
 
 @pytest.mark.parametrize("key", POLICY_PROOFS)
@@ -176,6 +226,22 @@ def test_a_limit_changes_nothing_but_itself(key: str) -> None:
         != limit_of(after, LIMIT_KEYS[name].attribute)
     ]
     assert changed == [key]
+
+
+@pytest.mark.parametrize("key", EGRESS_KEYS)
+def test_a_limit_of_requests_changes_nothing_but_itself(key: str) -> None:
+    before, after = (policy_outcome(text) for text in POLICY_PROOFS[f"tools.NAME.egress.{key}"])
+
+    changed = [
+        name
+        for name, spec in EGRESS_KEYS.items()
+        if request_limit_of(before, spec.attribute) != request_limit_of(after, spec.attribute)
+    ]
+    assert changed == [key]
+
+
+def request_limit_of(outcome: Any, attribute: str) -> object:
+    return getattr(outcome[0]["NAME"].egress.limits, attribute)
 
 
 def limit_of(outcome: Any, attribute: str) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from strategies import patient, related_capabilities
 
 from hatchway.core.call import Principal
-from hatchway.core.capability import Capability, EnvironmentVariable, FileAccess
+from hatchway.core.capability import Capability, EnvironmentVariable, FileAccess, HttpAccess
+from hatchway.core.egress import FlowRule
 from hatchway.core.errors import NotAuthorizedError
 from hatchway.core.manifest import ToolManifest, Want
 from hatchway.core.tool import Tool
@@ -19,6 +21,7 @@ from hatchway.policy.document import Policy, ToolPolicy, parse_policy
 from hatchway.policy.explain import Explanation, explain, without
 from hatchway.policy.grammar import parse_capability
 
+ORIGIN = HttpAccess(scheme="https", host="e.org", port=443)
 ADA = Principal(tenant="local", subject="ada", door="cli")
 ONE_OF_EACH = (
     "fs.read=/a", "net.http=https://e.org", "net.socket=e.org:80", "env=LANG", "clock", "random",
@@ -157,10 +160,33 @@ def test_a_tool_that_is_allowed_nothing_is_said_to_be_allowed_nothing() -> None:
     assert "allows 'grep' nothing" in explain(policy_of(), "grep", wish("clock")).reason
 
 
-def test_what_cannot_be_granted_yet_is_explained_by_that() -> None:
-    explanation = explain(policy_of("clock"), "grep", wish("net.http=https://e.org"))
+@pytest.mark.parametrize(
+    ("granted", "flow", "asked", "more"),
+    [
+        ("https://e.org", None, "https://e.org/v1", ""),
+        ("http://[::1];internal", None, "http://[::1]", ""),
+        ("http://[::1]", None, "http://[::1]",
+         "; no request arrives, because [::1] is inside and it lacks ';internal'"),
+        ("https://e.org", FlowRule(), "https://e.org",
+         "; after a private read it is denied, because [flow] does not name it"),
+        ("https://e.org", FlowRule(may_reach=(ORIGIN,)), "https://e.org/v1", ""),
+    ],
+)  # fmt: skip
+def test_a_granted_origin_says_what_else_a_request_depends_on(
+    granted: str, flow: FlowRule | None, asked: str, more: str
+) -> None:
+    policy = replace(policy_of(f"net.http={granted}"), flow=flow)
 
-    assert explanation.reason == "this version of Hatchway cannot grant network access yet"
+    explanation = explain(policy, "grep", wish(f"net.http={asked}"))
+
+    assert explanation.is_allowed
+    assert explanation.reason.endswith(f" covers net.http={asked}{more}")
+
+
+def test_what_cannot_be_granted_yet_is_explained_by_that() -> None:
+    explanation = explain(policy_of("clock"), "grep", wish("net.socket=e.org:80"))
+
+    assert explanation.reason.endswith("they need hardened workers")
     assert explanation.hint is None
     assert explanation.without is not None
 

@@ -27,7 +27,7 @@ from hatchway.policy.manifest import (
     MAX_DESCRIPTION,
     MAX_TOOLS,
     manifest_from_values,
-    parse_manifest_json,
+    manifest_values,
     parse_manifest_toml,
 )
 from hatchway.policy.reading import MAX_DOCUMENT_BYTES
@@ -85,6 +85,11 @@ purpose = "Lowers text."
 abi = "json"
 input = { type = "object" }
 """
+
+
+def in_section(data: bytes) -> Manifest:
+    """A manifest as an artifact carries it."""
+    return manifest_from_values(manifest_values(data, file="a.wasm"), file="a.wasm")
 
 
 def toml(text: str) -> Manifest:
@@ -169,7 +174,7 @@ def test_an_empty_manifest_describes_a_component_and_says_nothing() -> None:
 def test_both_forms_of_a_manifest_mean_the_same(text: str) -> None:
     as_json = json.dumps(tomllib.loads(text)).encode()
 
-    assert parse_manifest_json(as_json, file="a.wasm") == toml(text)
+    assert in_section(as_json) == toml(text)
 
 
 @pytest.mark.parametrize("text", [WHOLE, SEVERAL, ""], ids=["whole", "several", "empty"])
@@ -238,7 +243,7 @@ def test_a_manifest_describes_a_bounded_number_of_tools() -> None:
     ids=lambda data: repr(data)[:30],
 )
 def test_what_is_not_strict_json_is_refused(data: bytes, why: str) -> None:
-    error = complaint(lambda: parse_manifest_json(data, file="a.wasm"))
+    error = complaint(lambda: in_section(data))
 
     assert error.code == "config.syntax"
     assert error.message.startswith("a.wasm: the manifest is not valid JSON: ")
@@ -247,7 +252,7 @@ def test_what_is_not_strict_json_is_refused(data: bytes, why: str) -> None:
 
 @pytest.mark.parametrize("data", [b"[]", b"5", b"null", b'"x"'])
 def test_a_manifest_is_an_object(data: bytes) -> None:
-    error = complaint(lambda: parse_manifest_json(data, file="a.wasm"))
+    error = complaint(lambda: in_section(data))
 
     assert error.message == "a.wasm: the manifest must be an object"
 
@@ -255,8 +260,8 @@ def test_a_manifest_is_an_object(data: bytes) -> None:
 def test_a_huge_manifest_is_refused_before_it_is_parsed() -> None:
     padding = b" " * MAX_DOCUMENT_BYTES
 
-    assert parse_manifest_json(b"{}" + padding[2:], file="a.wasm").name is None
-    error = complaint(lambda: parse_manifest_json(b"{}" + padding, file="a.wasm"))
+    assert in_section(b"{}" + padding[2:]).name is None
+    error = complaint(lambda: in_section(b"{}" + padding))
     assert error.code == "config.too_large"
 
 
@@ -270,7 +275,7 @@ def test_a_manifest_of_any_depth_is_refused_with_a_config_error(key: str) -> Non
             b"[" * depth + b"]" * depth,
         )
         with pytest.raises(ConfigError):
-            parse_manifest_json(data, file="a.wasm")
+            in_section(data)
 
 
 # What the lockfile will keep of it
@@ -315,7 +320,7 @@ def test_a_manifest_that_is_not_unicode_is_refused(case: str) -> None:
     data = json.dumps(document).encode()
 
     with pytest.raises(ConfigError):
-        parse_manifest_json(data, file="a.wasm")
+        in_section(data)
 
 
 # Text
@@ -573,7 +578,7 @@ def test_json_text_and_its_values_mean_the_same(document: dict[str, Any]) -> Non
 
     data = json.dumps(document).encode()
 
-    from_text = outcome(lambda: parse_manifest_json(data, file="a.wasm"))
+    from_text = outcome(lambda: in_section(data))
 
     assert from_text == outcome(lambda: manifest_from_values(json.loads(data), file="a.wasm"))
 
@@ -582,7 +587,7 @@ def test_json_text_and_its_values_mean_the_same(document: dict[str, Any]) -> Non
 @given(st.binary(max_size=60) | readable_text(60).map(str.encode))
 def test_any_bytes_are_a_manifest_or_a_config_error(data: bytes) -> None:
     with contextlib.suppress(ConfigError):
-        parse_manifest_json(data, file="a.wasm")
+        in_section(data)
 
 
 @patient

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hatchway.core.errors import ConfigError
@@ -221,6 +221,7 @@ sources = st.one_of(
 
 
 @given(sources, sources)
+@example("", f"https://ghcr.io/@{DIGEST}")
 def test_two_sources_the_registry_fetches_are_one_place_only_if_they_differ_in_version(
     one: str, other: str
 ) -> None:

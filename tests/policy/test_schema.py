@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import json_values, patient, schema_instances, schemas
 
 from hatchway.core.errors import ConfigError
-from hatchway.policy.manifest import parse_manifest_json
+from hatchway.policy.manifest import manifest_from_values, manifest_values
 from hatchway.policy.schema import KEYWORDS, MAX_DEPTH, MAX_NODES, MAX_TEXT, safe_schema
 
 ALLOWED = KEYWORDS - {"$ref", "$defs", "$schema"}
@@ -504,7 +504,9 @@ def test_values_of_any_depth_are_refused_and_never_crash_the_reader(keyword: str
             nested,
         )
         with pytest.raises(ConfigError):
-            parse_manifest_json(b'{"abi":"json","input":%b}' % schema, file="a.wasm")
+            manifest_from_values(
+                manifest_values(b'{"abi":"json","input":%b}' % schema, file="a"), file="a"
+            )
 
 
 def test_a_reference_beside_annotations_keeps_the_definitions_constraints() -> None:

@@ -82,6 +82,21 @@ def test_the_defaults_are_the_strict_ones() -> None:
     )
 
 
+@pytest.mark.claim("trust.revoked")
+@given(st.text("ab@:/.*", max_size=8), st.text("ab@:/.?*", max_size=8))
+def test_a_revoked_identity_is_the_one_that_a_rule_names_and_no_other(
+    identity: str, rest: str
+) -> None:
+    named = f'{{ identity = "{identity}", issuer = "https://x{rest}" }}'
+    try:
+        (rule,) = parsed(trust_table(signers=f"[{named}]")).rules
+    except ConfigError:
+        return
+    (signer,) = (each.signer for each in rule.signers)
+
+    assert parsed(f'[trust]\nrevoked = ["{signer}"]').revoked_signers == (signer,)
+
+
 def test_a_revoked_key_that_a_rule_names_is_looked_for() -> None:
     found = parsed(f'[trust]\nrevoked = ["{ADA}", "{BEA}"]\n{trust_table()}')
 

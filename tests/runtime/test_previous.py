@@ -73,6 +73,17 @@ def test_what_was_pinned_is_kept_whole_the_newest_first(tmp_path: Path) -> None:
     assert numbers_of(pins(tmp_path)) == [2, 1]
 
 
+def test_a_file_from_before_there_were_secrets_is_read(tmp_path: Path) -> None:
+    kept = pins(tmp_path)
+    remember(kept, 1)
+    (file,) = (tmp_path / "previous").iterdir()
+    document = json.loads(file.read_text())
+    del document["tools"]["echo"][0]["secrets"]
+    file.write_text(json.dumps(document))
+
+    assert kept.of("echo") == (Previous(tool=pinned(1), allow=("clock",)),)
+
+
 def test_only_so_many_are_kept(tmp_path: Path) -> None:
     kept = pins(tmp_path)
 

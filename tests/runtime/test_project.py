@@ -18,7 +18,8 @@ from hatchway.policy.document import parse_policy
 from hatchway.provenance.lockfile import LockedTool, Lockfile
 from hatchway.registry.files import write_atomically
 from hatchway.runtime import project as project_module
-from hatchway.runtime.project import Found, PolicyEdit, Project, find_project, sidecar_of, untrusted
+from hatchway.runtime.policy_edit import PolicyEdit
+from hatchway.runtime.project import Found, Project, find_project, sidecar_of, untrusted
 from hatchway.runtime.settings import Directories
 from hatchway.runtime.trust import TrustedProjects
 
@@ -73,7 +74,7 @@ def own(tmp_path: Path) -> Project:
 
 
 def trust(found: Project) -> Project:
-    found.trusted.record(found.policy_file, found.sidecars())
+    found.trusted.record(found.policy_file, found.named())
     return found
 
 
@@ -184,7 +185,7 @@ def test_the_sidecars_of_a_project_are_those_of_the_artifacts_it_names(tmp_path:
     add_sidecar(found)
     (found.base / "other.tool.toml").touch()
 
-    assert found.sidecars() == (found.base / "grep.tool.toml",)
+    assert found.named() == (found.base / "grep.tool.toml",)
 
 
 # Reading
@@ -308,7 +309,7 @@ def test_a_change_that_fails_halfway_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "allow"),
-    [("sed", ["clocks"]), ("sed", ["net.http=http://e.org"]), ("a b", []), ("grep", ["x"])],
+    [("sed", ["clocks"]), ("sed", ["net.socket=e.org:80"]), ("a b", []), ("grep", ["x"])],
 )
 def test_a_change_that_would_not_be_a_policy_is_refused_and_changes_nothing(
     name: str, allow: list[str], tmp_path: Path

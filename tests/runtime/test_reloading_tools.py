@@ -224,7 +224,7 @@ def test_a_project_admits_nothing_by_itself(tmp_path: Path) -> None:
     here = server.bench.application.project
 
     server.policy.write_text(f'{server.policy.read_text()}\n[tools.more]\nsource = "./more.wasm"\n')
-    here.trusted.record(here.policy_file, here.sidecars())
+    here.trusted.record(here.policy_file, here.named())
     server.look()
 
     assert server.names == ["echo"]

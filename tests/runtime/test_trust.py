@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 from hatchway.core.errors import ConfigError
 from hatchway.registry.files import write_atomically
 from hatchway.runtime import trust
-from hatchway.runtime.trust import TrustedProjects
+from hatchway.runtime.trust import KeptTexts, TrustedProjects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,6 +196,46 @@ def test_what_is_hashed_is_the_project_even_if_it_was_trusted_through_a_link(
 
 
 # The record
+
+
+def test_what_was_trusted_is_kept_and_for_its_owner_only(tmp_path: Path) -> None:
+    policy, projects = made(tmp_path / "project"), record(tmp_path)
+    policy.with_name("hatchway.lock").write_text("{}")
+
+    projects.record(policy, ())
+    before = policy.read_text()
+    policy.write_text("version = 2\n")
+
+    (kept,) = (tmp_path / "config" / "trusted").iterdir()
+    assert projects.kept(policy) == KeptTexts(policy=before, lock="{}")
+    assert projects.kept(tmp_path / "other" / "hatchway.toml") is None
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+
+
+def test_what_is_no_text_is_trusted_and_not_kept(tmp_path: Path) -> None:
+    policy, projects = made(tmp_path / "project"), record(tmp_path)
+    projects.record(policy, ())
+    policy.with_name("hatchway.lock").write_bytes(b"\xff")
+
+    projects.record(policy, ())
+
+    assert projects.is_trusted(policy)
+    assert projects.kept(policy) is None
+    assert list((tmp_path / "config" / "trusted").iterdir()) == []
+
+
+def test_sidecars_that_come_go_or_change_are_told(tmp_path: Path) -> None:
+    policy, projects = made(tmp_path / "project"), record(tmp_path)
+    same, changed, gone, new = (policy.with_name(f"{name}.tool.toml") for name in "abcd")
+    for file in (same, changed, gone):
+        file.write_text("1")
+    projects.record(policy, (same, changed, gone, new))
+    changed.write_text("2")
+    gone.unlink()
+    new.write_text("1")
+
+    assert projects.changed_files(policy, (same, changed, new)) == (changed, gone, new)
 
 
 def test_the_record_is_for_its_owner_only(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hatchway.policy.manifest import parse_manifest_toml
 from hatchway.policy.origins import origin_of
 from hatchway.policy.trust import Signatures, signed_as_asked
 from hatchway.registry.store import digest_of
-from hatchway.runtime.auditing import subject_of
+from hatchway.runtime.subjects import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,6 +18,7 @@ from hatchway.core.capability import (
     RandomSource,
     SocketAccess,
     ToolUse,
+    encode_path,
 )
 from hatchway.core.wit import (
     EnumType,
@@ -32,6 +33,7 @@ from hatchway.core.wit import (
     VariantType,
     WitType,
 )
+from hatchway.policy.segments import plain_segments
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -72,11 +74,33 @@ def paths() -> SearchStrategy[str]:
     return st.lists(_segments(), max_size=4).map(lambda parts: "/" + "/".join(parts))
 
 
+def names() -> SearchStrategy[str]:
+    """Host names in their one spelling."""
+    drawn = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,6}[a-z0-9_])?", fullmatch=True)
+    label = drawn.filter(lambda text: not text.startswith("xn--")) | st.just("xn--bcher-kva")
+    # A name that ends in a number is an address, or nothing.
+    last = label.filter(lambda text: not text.isdecimal() and not text.startswith("0x"))
+    return st.tuples(st.lists(label, max_size=2), last).map(
+        lambda parts: ".".join((*parts[0], parts[1]))
+    )
+
+
+def addresses() -> SearchStrategy[str]:
+    """Addresses as hosts are spelled."""
+    four = st.ip_addresses(v=4).map(str)
+    six = st.ip_addresses(v=6).map(str).filter(lambda text: "." not in text)
+    plain = six.filter(lambda text: not text.startswith("::ffff:"))
+    return four | plain.map(lambda text: f"[{text}]")
+
+
+def wildcards() -> SearchStrategy[str]:
+    """Wildcards that are narrow enough to be granted."""
+    return names().filter(lambda name: "." in name).map(lambda name: f"*.{name}")
+
+
 def hosts() -> SearchStrategy[str]:
-    """Host names in lower case, some with a wildcard as their first label."""
-    label = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,6}[a-z0-9_])?", fullmatch=True)
-    name = st.lists(label, min_size=1, max_size=3).map(".".join)
-    return name | name.map(lambda host: f"*.{host}")
+    """Everything that may stand for a host."""
+    return names() | addresses() | wildcards()
 
 
 def ports() -> SearchStrategy[int]:
@@ -86,7 +110,8 @@ def ports() -> SearchStrategy[int]:
 
 def _prefixes() -> SearchStrategy[str]:
     segment = _segments().filter(lambda text: "?" not in text and "#" not in text)
-    return st.lists(segment, max_size=3).map(lambda parts: "/" + "/".join(parts))
+    prefix = st.lists(segment, max_size=3).map(lambda parts: "/" + "/".join(parts))
+    return prefix.filter(lambda path: plain_segments(encode_path(path)) is not None)
 
 
 def byte_counts() -> SearchStrategy[int]:
@@ -106,8 +131,9 @@ def _tool_uses() -> SearchStrategy[Capability]:
     return st.builds(ToolUse, tool=tool, function=function)
 
 
-def _http_accesses(methods: SearchStrategy[Any], option: SearchStrategy[bool]) -> Any:
-    return st.builds(
+def http_accesses(methods: SearchStrategy[Any], option: SearchStrategy[bool]) -> Any:
+    """Origins; a wildcard is never said to be inside."""
+    drawn = st.builds(
         HttpAccess,
         scheme=st.sampled_from(sorted(DEFAULT_PORTS)),
         host=hosts(),
@@ -117,6 +143,7 @@ def _http_accesses(methods: SearchStrategy[Any], option: SearchStrategy[bool]) -
         is_internal=option,
         is_private=option,
     )
+    return drawn.filter(lambda access: not (access.is_internal and access.host.startswith("*.")))
 
 
 def _method_sets() -> SearchStrategy[tuple[str, ...] | None]:
@@ -143,7 +170,7 @@ def allowed_capabilities() -> SearchStrategy[Capability]:
     )
     values = st.none() | readable_text(12)
     variable = st.builds(EnvironmentVariable, variable=variables(), value=values)
-    http = _http_accesses(_method_sets(), st.booleans())
+    http = http_accesses(_method_sets(), st.booleans())
     return st.one_of(reads, writes, http, variable, _plain_capabilities())
 
 
@@ -151,7 +178,7 @@ def wanted_capabilities() -> SearchStrategy[Capability]:
     """What an author may ask for: no host directories, no values, no options."""
     files = st.builds(FileAccess, access=st.sampled_from(("read", "write")), guest_path=paths())
     variable = st.builds(EnvironmentVariable, variable=variables())
-    http = _http_accesses(st.none(), st.just(False))
+    http = http_accesses(st.none(), st.just(False))
     return st.one_of(files, http, variable, _plain_capabilities())
 
 

@@ -31,6 +31,30 @@ _NETWORK_ERRORS = """(enum "unknown" "access-denied" "not-supported" "invalid-ar
   "permanent-resolver-failure")"""
 
 
+_HTTP_ERRORS = """(variant (case "DNS-timeout") (case "DNS-error" $DNS-error-payload)
+  (case "destination-not-found") (case "destination-unavailable")
+  (case "destination-IP-prohibited") (case "destination-IP-unroutable")
+  (case "connection-refused") (case "connection-terminated") (case "connection-timeout")
+  (case "connection-read-timeout") (case "connection-write-timeout")
+  (case "connection-limit-reached") (case "TLS-protocol-error") (case "TLS-certificate-error")
+  (case "TLS-alert-received" $TLS-alert-received-payload) (case "HTTP-request-denied")
+  (case "HTTP-request-length-required") (case "HTTP-request-body-size" (option u64))
+  (case "HTTP-request-method-invalid") (case "HTTP-request-URI-invalid")
+  (case "HTTP-request-URI-too-long") (case "HTTP-request-header-section-size" (option u32))
+  (case "HTTP-request-header-size" (option $field-size-payload))
+  (case "HTTP-request-trailer-section-size" (option u32))
+  (case "HTTP-request-trailer-size" $field-size-payload) (case "HTTP-response-incomplete")
+  (case "HTTP-response-header-section-size" (option u32))
+  (case "HTTP-response-header-size" $field-size-payload)
+  (case "HTTP-response-body-size" (option u64))
+  (case "HTTP-response-trailer-section-size" (option u32))
+  (case "HTTP-response-trailer-size" $field-size-payload)
+  (case "HTTP-response-transfer-coding" (option string))
+  (case "HTTP-response-content-coding" (option string)) (case "HTTP-response-timeout")
+  (case "HTTP-upgrade-failed") (case "HTTP-protocol-error") (case "loop-detected")
+  (case "configuration-error") (case "internal-error" (option string)))"""
+
+
 @dataclass(frozen=True)
 class Interface:
     """One interface: the types it takes from others, and its own."""
@@ -132,9 +156,48 @@ INTERFACES = (
         takes=("network", "network-error"),
         resources=("resolve-address-stream",),
     ),
-)
+    Interface(
+        "http/types",
+        takes=("error", "pollable", "input-stream", "output-stream"),
+        resources=(
+            "fields", "incoming-request", "outgoing-request", "request-options",
+            "response-outparam", "incoming-response", "incoming-body", "future-trailers",
+            "outgoing-response", "outgoing-body", "future-incoming-response",
+        ),
+        types=(
+            (
+                "method",
+                '(variant (case "get") (case "head") (case "post") (case "put") (case "delete") '
+                '(case "connect") (case "options") (case "trace") (case "patch") '
+                '(case "other" string))',
+            ),
+            ("scheme", '(variant (case "HTTP") (case "HTTPS") (case "other" string))'),
+            (
+                "DNS-error-payload",
+                '(record (field "rcode" (option string)) (field "info-code" (option u16)))',
+            ),
+            (
+                "TLS-alert-received-payload",
+                '(record (field "alert-id" (option u8)) (field "alert-message" (option string)))',
+            ),
+            (
+                "field-size-payload",
+                '(record (field "field-name" (option string)) (field "field-size" (option u32)))',
+            ),
+            ("http-error", _HTTP_ERRORS),
+            (
+                "header-error",
+                '(variant (case "invalid-syntax") (case "forbidden") (case "immutable"))',
+            ),
+        ),
+    ),
+    Interface(
+        "http/outgoing-handler",
+        takes=("outgoing-request", "request-options", "future-incoming-response", "http-error"),
+    ),
+)  # fmt: skip
 
-_WIT_NAMES = {"network-error": "error-code"}
+_WIT_NAMES = {"network-error": "error-code", "http-error": "error-code"}
 """Types that bear another name here than in WIT, where two interfaces share one."""
 
 

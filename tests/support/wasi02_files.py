@@ -30,6 +30,8 @@ from hatchway.core.grant import GrantedDirectory
 from hatchway.core.limits import Limits
 
 if TYPE_CHECKING:
+    from wasi02 import Function
+
     from hatchway.core.call import Execution
     from hatchway.core.grant import Grant
 
@@ -73,7 +75,7 @@ HEAP = 1 << 15
 SPARE = 4 << 20
 """Where there are zeroes that nobody uses, up to the end of ten MiB."""
 _RECORD_BYTES = 8 + 12 * 16
-_END, _LOOP, _ADD, _RESET, _UNLESS = range(5)
+_END, _LOOP, _ADD, _RESET, _UNLESS, _COPY = range(6)
 _FIRST = 16
 
 _LIBC = f"""
@@ -96,14 +98,10 @@ def _dispatched(number: int, name: str, core: str) -> str:
     )
     called = f"(call ${name} {arguments})"
     if "(result" in core:
-        called = f"(i32.store (i32.wrap_i64 (call $arg (i32.const {len(types)}))) {called})"
+        kind = core.rpartition("(result ")[2][:3]
+        called = f"({kind}.store (i32.wrap_i64 (call $arg (i32.const {len(types)}))) {called})"
     return f"(if (i32.eq (local.get $op) (i32.const {number})) (then {called}))"
 
-
-_SIGNATURES = {item.short: item.core for item in FUNCTIONS} | {
-    f"drop-{name}": "(param i32)" for name in INTERFACES
-}
-_NUMBERS = {name: number for number, name in enumerate(_SIGNATURES, _FIRST)}
 
 _CODE = f"""
   (import "libc" "free" (global $free (mut i32)))
@@ -140,6 +138,9 @@ _CODE = f"""
         (local.set $place (i32.wrap_i64 (call $arg (i32.const 0))))
         (i64.store (local.get $place)
           (i64.add (i64.load (local.get $place)) (call $arg (i32.const 1))))))
+      (if (i32.eq (local.get $op) (i32.const {_COPY})) (then
+        (i32.store (i32.wrap_i64 (call $arg (i32.const 0)))
+          (i32.wrap_i64 (call $arg (i32.const 1))))))
       (if (i32.eq (local.get $op) (i32.const {_RESET})) (then
         (global.set $free (i32.wrap_i64 (call $arg (i32.const 0))))))
       (if (i32.eq (local.get $op) (i32.const {_UNLESS})) (then
@@ -148,7 +149,7 @@ _CODE = f"""
             (i32.eqz (i32.load offset=4 (local.get $place))))
           (then (global.set $at (i32.add (global.get $at)
             (i32.mul (i32.wrap_i64 (call $arg (i32.const 1))) (i32.const {_RECORD_BYTES}))))))))
-      {" ".join(_dispatched(_NUMBERS[name], name, core) for name, core in _SIGNATURES.items())}
+      (; functions ;)
       (global.set $at (i32.add (global.get $at) (i32.const {_RECORD_BYTES})))
       (br_if $next (i32.ne (local.get $op) (i32.const {_END}))))
     (i32.store (i32.const 8) (i32.const 0))
@@ -156,15 +157,44 @@ _CODE = f"""
       (i32.lt_u (global.get $free) (i32.const {HEAP * 10}))))
     (i32.const 8))
 """
-GUEST = component(
-    _CODE,
-    FUNCTIONS,
-    """(func (export "go") (param "script" (list u8)) (result (list u8))
-        (canon lift (core func $i "go") (memory (core memory $libc "memory"))
-          (realloc (core func $libc "realloc"))))""",
-    libc=_LIBC,
-    drops=tuple(INTERFACES),
-)
+_LIFTED = """(func (export "go") (param "script" (list u8)) (result (list u8))
+  (canon lift (core func $i "go") (memory (core memory $libc "memory"))
+    (realloc (core func $libc "realloc"))))"""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """A guest, and the functions that its scripts may call.
+
+    Attributes:
+        numbers: What a function is called in an assembled script.
+        decoders: How its answer is read.
+    """
+
+    guest: str
+    numbers: dict[str, int]
+    decoders: dict[str, Any]
+
+
+def kit(
+    functions: tuple[Function, ...],
+    decoders: dict[str, Any],
+    resources: tuple[str, ...],
+    version: str = "0.2.0",
+) -> Kit:
+    """The guest that calls `functions`, and gives back handles of `resources`."""
+    signatures = {item.short: item.core for item in functions}
+    signatures |= {f"drop-{name}": "(param i32)" for name in resources}
+    numbers = {name: number for number, name in enumerate(signatures, _FIRST)}
+    dispatched = " ".join(
+        _dispatched(numbers[name], name, core) for name, core in signatures.items()
+    )
+    code = _CODE.replace("(; functions ;)", dispatched)
+    guest = component(code, functions, _LIFTED, version, libc=_LIBC, drops=resources)
+    return Kit(guest, numbers, decoders)
+
+
+FILES = kit(FUNCTIONS, DECODERS, tuple(INTERFACES))
 
 
 # Scripts
@@ -236,20 +266,21 @@ class Told:
 class Script:
     """What the guest is to do, call after call."""
 
-    def __init__(self) -> None:
+    def __init__(self, kit: Kit = FILES) -> None:
+        self.kit = kit
         self._records: list[tuple[int, list[tuple[int, int]]]] = []
         self._data = bytearray(8)
         self._slots = 0
 
     def do(self, name: str, *arguments: Any) -> Slot:
         """Call a function, and remember its answer."""
-        slot = Slot(64 + self._slots * _SLOT_BYTES, DECODERS.get(name, nothing))
+        slot = Slot(64 + self._slots * _SLOT_BYTES, self.kit.decoders.get(name, nothing))
         self._slots += 1
         assert self._slots <= _SLOTS
         encoded = [part for item in arguments for part in self._encoded(item)]
         if not name.startswith("drop-"):
             encoded.append((0, slot.at))
-        self._records.append((_NUMBERS[name], encoded))
+        self._records.append((self.kit.numbers[name], encoded))
         return slot
 
     def drop(self, resource: str, handle: Any) -> None:
@@ -298,6 +329,15 @@ class Script:
         """Add to eight bytes in the script."""
         self._records.append((_ADD, [(2, address), (0, count % 2**64)]))
 
+    def beside(self, *places: Any) -> Place:
+        """Copy numbers next to each other; where they are then."""
+        address = self.variable(0)
+        self._data += bytes(4 * len(places))
+        for index, place in enumerate(places):
+            copied = [(2, address + 4 * index), *self._encoded(place)]
+            self._records.append((_COPY, copied))
+        return Place(2, address)
+
     def unless_failed(self, slot: Slot, count: int) -> None:
         """Leave out the next `count` calls if there is no handle in `slot`."""
         self._records.append((_UNLESS, [(0, slot.at), (0, count)]))
@@ -323,7 +363,8 @@ class Script:
             case _:
                 return [(0, argument)]
 
-    def _assembled(self) -> bytes:
+    def assembled(self) -> bytes:
+        """What the guest interprets."""
         first = len(self._data) + -len(self._data) % 8
         assert HEAP + first + (len(self._records) + 1) * _RECORD_BYTES < HEAP * 4
         self._data[:8] = struct.pack("<Q", first)
@@ -340,5 +381,5 @@ class Script:
 
     def run(self, granted: Grant) -> Told:
         """Do it all in a fresh guest."""
-        script = base64.b64encode(self._assembled()).decode()
-        return Told(call(GUEST, "go", {"script": script}, granted=granted))
+        script = base64.b64encode(self.assembled()).decode()
+        return Told(call(self.kit.guest, "go", {"script": script}, granted=granted))

@@ -320,6 +320,28 @@ def test_a_record_is_one_line_of_words(said: Event, words: str) -> None:
     assert one_line(to_ocsf(said, version="1")) == words
 
 
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        (
+            {"secrets": ["API_KEY", "OTHER"], "origin": "https://api.example.com"},
+            "API_KEY, OTHER came back from https://api.example.com, taken out",
+        ),
+        ({"secrets": ["API_KEY"]}, "API_KEY taken out of the answer"),
+        ({"secrets": []}, "secret.leak_blocked"),
+        ({"secrets": "API_KEY"}, "secret.leak_blocked"),
+        ({}, "secret.leak_blocked"),
+    ],
+)
+def test_a_leak_names_the_secret_and_where_it_came_from(
+    details: dict[str, Any], words: str
+) -> None:
+    name = "secret.leak_blocked"
+    said = event("1", name=name, tool="sky", code=name, details=details)
+
+    assert one_line(to_ocsf(said, version="1")).endswith(f"  sky  -/-  {words}")
+
+
 def test_a_record_that_says_little_is_still_a_line() -> None:
     assert one_line({"unmapped": {}}) == "1970-01-01 00:00:00  ?                   -  -/-  "
 

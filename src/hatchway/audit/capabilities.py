@@ -58,7 +58,9 @@ _VERSION = re.compile(r"(.*)@(0\.[23]\.[0-9][0-9A-Za-z.+-]*)", re.DOTALL)
 _PACKAGE = re.compile(
     r"([A-Za-z][A-Za-z0-9-]*:[A-Za-z][A-Za-z0-9-]*)(?:/[^@]*)?(?:@.*)?", re.DOTALL
 )
-_MODULE = "wasi_snapshot_preview1"
+_MODULES = ("wasi_snapshot_preview1", "hatchway_fetch_0_1", "wasi")
+_FETCH = "hatchway:egress/fetch"
+_FETCH_VERSION = re.compile(r"0\.1\.[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,16 +139,19 @@ def _interface(item: Import) -> tuple[str, bool]:
     if not item.is_component:
         match = _VERSION.fullmatch(item.namespace)
         interface = match[1] if match else item.namespace
-        return interface, interface in (_MODULE, "wasi")
+        return interface, interface in _MODULES
+    interface, _, version = item.namespace.partition("@")
+    if interface == _FETCH:
+        return interface, _FETCH_VERSION.fullmatch(version) is not None
     match = _VERSION.fullmatch(item.namespace)
     if match is not None:
         return match[1], True
-    interface = item.namespace.partition("@")[0]
     return interface, interface.startswith("hatchway:")
 
 
 def _matching(interface: str, function: str) -> tuple[Row, ...]:
-    rows = TABLE["hatchway:*"] if interface.startswith("hatchway:") else TABLE.get(interface, ())
+    others = TABLE["hatchway:*"] if interface.startswith("hatchway:") else ()
+    rows = TABLE.get(interface, others)
     exact = tuple(row for row in rows if row.function == function)
     if exact:
         return exact

@@ -195,6 +195,16 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "wasi:http/client": (_does("*", "net.http", "sends HTTP requests"),),
     "wasi:http/incoming-handler": (_does("*", "net.http", "passes HTTP requests on"),),
     "wasi:http/handler": (_does("*", "net.http", "passes HTTP requests on"),),
+    "hatchway:egress/fetch": (_does("*", "net.http", "sends HTTP requests"),),
+    "hatchway_fetch_0_1": (
+        _does("open", "net.http", "sends HTTP requests"),
+        _plumbing("write", "adds to the body of a request that `open` began"),
+        _plumbing("send", "waits for the response"),
+        _plumbing("head", "reads status and headers of a response"),
+        _plumbing("read", "reads the body of a response"),
+        _plumbing("error", "learns why there is no response"),
+        _plumbing("close", "gives a request back"),
+    ),
     "hatchway:*": (_does("*", "tool", "calls another tool"),),
 }
-"""By interface without version, or namespace. `hatchway:*` stands for all of ours."""
+"""By interface without version, or namespace. `hatchway:*` stands for all others of ours."""

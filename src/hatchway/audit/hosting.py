@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from hatchway.audit.artifact import Artifact
 
 
-_NOT_SERVED = ("net.http", "thread", "tool", HOST)
+_NOT_SERVED = ("thread", "tool", HOST)
 """Capabilities whose functions no host here provides, denied or not."""
+_SERVED_HTTP = (
+    "wasi:http/outgoing-handler@0.2.",
+    "hatchway:egress/fetch@0.1.",
+    "hatchway_fetch_0_1.",
+)
+"""What the functions of `net.http` begin with that a host here provides."""
 
 
 def why_not_hostable(artifact: Artifact) -> str | None:
@@ -45,9 +51,16 @@ def _imports_what_nobody_provides(artifact: Artifact) -> str | None:
         if item.kind != "function":
             return f"imports the {item.kind} {printable(str(item))}, which no host here provides"
     for capability, functions in capabilities_of(artifact.imports).items():
-        if capability.startswith(_NOT_SERVED):
-            return f"imports {functions[0]}, which no host here provides"
+        for function in functions:
+            if not _is_served(capability, function):
+                return f"imports {function}, which no host here provides"
     return None
+
+
+def _is_served(capability: str, function: str) -> bool:
+    if capability == "net.http":
+        return function.startswith(_SERVED_HTTP)
+    return not capability.startswith(_NOT_SERVED)
 
 
 def _offers_nothing(artifact: Artifact) -> str | None:

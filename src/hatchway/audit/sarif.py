@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hatchway.audit.finding import Evidence, Finding, Rule, Severity
     from hatchway.audit.places import Places
     from hatchway.audit.report import Report
+    from hatchway.audit.unaudited import Unaudited
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -53,12 +54,18 @@ _SECURITY_SEVERITY: dict[Severity, str] = {
 """Above 9.0 is shown as critical, from 7.0 as high, from 4.0 as medium, from 0.1 as low."""
 
 
-def sarif_of(audited: Sequence[tuple[Report, Places]], *, version: str) -> dict[str, Any]:
+def sarif_of(
+    audited: Sequence[tuple[Report, Places]],
+    *,
+    version: str,
+    unaudited: Sequence[Unaudited] = (),
+) -> dict[str, Any]:
     """The reports as one SARIF log, in plain JSON values.
 
     Args:
         audited: Each report with its files.
         version: Of Hatchway.
+        unaudited: What could not be audited.
     """
     found = [(finding, report, places) for report, places in audited for finding in report.findings]
     kept = _gravest(found)
@@ -82,10 +89,11 @@ def sarif_of(audited: Sequence[tuple[Report, Places]], *, version: str) -> dict[
         "columnKind": "unicodeCodePoints",
         "artifacts": _artifacts(audited),
         "results": results,
-        "properties": _properties([report for report, _ in audited]),
+        "properties": _properties([report for report, _ in audited], is_whole=not unaudited),
     }
-    if left_out := len(found) - len(kept):
-        run["invocations"] = [_incomplete(left_out)]
+    left_out = len(found) - len(kept)
+    if left_out or unaudited:
+        run["invocations"] = [_incomplete(left_out, unaudited)]
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
@@ -125,7 +133,7 @@ def _artifacts(audited: Iterable[tuple[Report, Places]]) -> list[dict[str, Any]]
     ]
 
 
-def _properties(reports: Sequence[Report]) -> dict[str, Any]:
+def _properties(reports: Sequence[Report], *, is_whole: bool) -> dict[str, Any]:
     tools = [
         {
             "tool": printable(report.tool),
@@ -138,16 +146,33 @@ def _properties(reports: Sequence[Report]) -> dict[str, Any]:
         for report in reports
     ]
     properties: dict[str, Any] = {"rules": RULES_VERSION, "tools": tools}
-    if reports:
+    if not is_whole:
+        properties["grade"] = "F"  # what nobody could look at is as bad as what looks worst
+    elif reports:
         properties["grade"] = max(report.grade for report in reports)
     return properties
 
 
-def _incomplete(left_out: int) -> dict[str, Any]:
-    text = f"{left_out} of the least severe findings are left out; the JSON report has them all."
+def _incomplete(left_out: int, unaudited: Sequence[Unaudited]) -> dict[str, Any]:
+    """What is not in the log: findings that are too many, and files that stopped their audit."""
+    notifications = [_stopped(item) for item in unaudited[:MOST_RESULTS]]
+    if left_out:
+        text = (
+            f"{left_out} of the least severe findings are left out; the JSON report has them all."
+        )
+        notifications.append({"level": "warning", "message": _message(text)})
     return {
-        "executionSuccessful": True,
-        "toolExecutionNotifications": [{"level": "warning", "message": _message(text)}],
+        "executionSuccessful": not unaudited,
+        "toolExecutionNotifications": notifications,
+    }
+
+
+def _stopped(item: Unaudited) -> dict[str, Any]:
+    return {
+        "level": "error",
+        "descriptor": {"id": item.code},
+        "message": _message(item.message),
+        "locations": [{"physicalLocation": _physical(Place(file=item.file))}],
     }
 
 

@@ -124,13 +124,14 @@ def producers_in(customs: Iterable[CustomSection]) -> tuple[Producer, ...]:
     return tuple(found)[:_MAX_ENTRIES]
 
 
-def target_features_in(artifact: Artifact) -> tuple[TargetFeature, ...]:
-    """The features that compilers say they used, of all modules; each once."""
-    found: dict[TargetFeature, None] = {}
+def target_features_in(artifact: Artifact) -> dict[TargetFeature, int]:
+    """The features that compilers say they used, of all modules, and where that is said first."""
+    found: dict[TargetFeature, int] = {}
     for section in artifact.all_customs:
         if section.name == "target_features":
-            found.update(dict.fromkeys(_or_none(read_target_features, section.payload) or ()))
-    return tuple(found)
+            for feature in _or_none(read_target_features, section.payload) or ():
+                found.setdefault(feature, section.offset)
+    return found
 
 
 def name_of(artifact: Artifact) -> str | None:

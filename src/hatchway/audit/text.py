@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hatchway.audit.places import Places
     from hatchway.audit.report import Report
     from hatchway.audit.subject import Subject
+    from hatchway.audit.unaudited import Unaudited
     from hatchway.policy.overrides import Override
 
 WIDTH = 100
@@ -55,14 +56,14 @@ def report_text(
     return [_plain(line) for line in lines]
 
 
-def summary_text(audited: Sequence[tuple[Report, Places]]) -> list[str]:
-    """One line for each of several tools, the worst first."""
+def summary_text(
+    audited: Sequence[tuple[Report, Places]], unaudited: Sequence[Unaudited] = ()
+) -> list[str]:
+    """One line for each of several tools, the worst first; before them what is not among them."""
     titles = "  ".join(f"{severity:>8}" for severity in reversed(SEVERITIES))
-    lines = [
-        _worries([report for report, _ in audited]),
-        "",
-        f"grade  worst       {titles}  tool",
-    ]
+    lines = [*_unaudited(unaudited), _worries([report for report, _ in audited])]
+    if audited:
+        lines += ["", f"grade  worst       {titles}  tool"]
     for report, places in sorted(audited, key=lambda pair: (not pair[0].blocked, pair[0].score)):
         worst = next((finding.rule.id for finding in report.standing), "-")
         counts = Counter(finding.severity for finding in report.standing)
@@ -70,6 +71,14 @@ def summary_text(audited: Sequence[tuple[Report, Places]]) -> list[str]:
         tool = printable(f"{report.tool} ({places.artifact_file})", limit=200)
         lines += _wrapped(f"{report.grade:<5}  {worst:<10}  {numbers}  ", tool)
     return [_plain(line) for line in lines]
+
+
+def _unaudited(unaudited: Sequence[Unaudited]) -> list[str]:
+    lines = []
+    for item in unaudited:
+        lines += _wrapped("not audited  ", printable(item.file, limit=400))
+        lines += _wrapped(_INDENT, f"{item.code}: {harmless(item.message)}", indent=_INDENT)
+    return [*lines, ""] if lines else []
 
 
 # The verdict

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hatchway.audit.capabilities import capabilities_of
+from hatchway.audit.rules import txt_003_shadowing as shadowing
 from hatchway.cli.changes import change_lines
 from hatchway.cli.options import (
     Allow,
@@ -39,6 +40,7 @@ from hatchway.registry.reference import (
 from hatchway.runtime.catalog import require_memory
 from hatchway.runtime.previous import is_same_artifact
 from hatchway.runtime.project import sidecar_of
+from hatchway.runtime.remembered import is_same_place
 from hatchway.runtime.trusting import notices_in
 
 if TYPE_CHECKING:
@@ -71,7 +73,14 @@ Draft = Annotated[
     bool,
     typer.Option("--draft", help="Only write a first manifest beside it, to fill in."),
 ]
-
+Approve = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--approve",
+        metavar="DIGEST",
+        help="Approve exactly the change that was shown with this digest. May be repeated.",
+    ),
+]
 
 _QUIET = frozenset({"info", "low"})
 """Severities that nobody has to read before answering."""
@@ -84,6 +93,7 @@ def add(
     allow: Allow = None,
     limit: LimitOption = None,
     compiler: CompilerOption = None,
+    approve: Approve = None,
     *,
     yes: Yes = False,
     draft: Draft = False,
@@ -110,23 +120,25 @@ def add(
     held = [] if present is None else list(present.allow)
     is_another = _is_another(candidate, present, replaced)
     offered = wanted if is_another else [*held, *wanted]
-    report = opened.keeper.audited(candidate, _spelled(offered), bounds, pinned)
+    secrets = [rule.name for rule in present.secrets] if present and is_another else []
+    report = opened.keeper.audited(
+        candidate, _spelled(offered), bounds, pinned, without_secrets=secrets
+    )
     _describe(candidate, offered, report)
     if is_another:
         say(f"  replaces     {replaced.digest if replaced else 'what the policy names'}")
-    _compare(opened, candidate, report, replaced, is_watched=not yes and sys.stdin.isatty())
+    is_watched = not yes and sys.stdin.isatty()
+    _compare(opened, candidate, report, approve or [], is_watched=is_watched)
     opened.keeper.require_unblocked(report)
+    _require_distinct(report, is_watched=is_watched)
     carried = _carried(owner, held, wanted, yes=yes) if is_another else held
     granted = [*carried, *wanted]
     if not yes:
         granted += _ask(candidate, granted)
     opened.require_grantable(granted)
     new = _spelled(granted)
-    report = opened.keeper.keep(candidate, new, bounds, pinned)
-    say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
-    for notice in notices_in(report):
-        warn(notice.message)
-    _warn_about_limits(candidate, opened.project.policy().tools[owner].limits)
+    report = opened.keeper.keep(candidate, new, bounds, pinned, without_secrets=secrets)
+    _tell(opened, candidate, report, secrets)
     if json:
         print_json(_report(candidate, new, report))
     else:
@@ -137,13 +149,23 @@ def add(
             )
 
 
+def _tell(opened: Application, candidate: Candidate, report: Report, secrets: list[str]) -> None:
+    """What was written down, and what somebody should know about it."""
+    say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
+    if secrets:
+        say(f"secrets of the other artifact do not go over to it: {', '.join(secrets)}")
+    for notice in notices_in(report):
+        warn(notice.message)
+    _warn_about_limits(candidate, opened.project.policy().tools[candidate.name].limits)
+
+
 def _write_draft(opened: Application, source: str) -> None:
     sidecar = sidecar_of(Path(source))
     if sidecar.exists():
         message = f"there is a manifest already: {sidecar}"
         raise ConfigError(message, code="config.draft_exists", hint="edit it, or move it away")
     say(f"asking {source} what it does (in a sandbox, with nothing granted)")
-    text = opened.draft(source)
+    text = opened.one_off.draft(source)
     try:
         with sidecar.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -193,27 +215,44 @@ def _compare(
     opened: Application,
     candidate: Candidate,
     report: Report,
-    replaced: LockedTool | None,
+    approved: list[str],
     *,
     is_watched: bool,
 ) -> None:
-    """Show how an artifact differs from the one that is pinned under its name.
+    """Show how an artifact differs from the one that was approved last under its name.
 
     Raises:
-        AdmissionError: `admission.drift`: it is the same source, which can do more or says
-            something else now, and no person is there to read that.
+        AdmissionError: `admission.drift`: it comes from the same place, which has something now
+            that can do more or says something else, and no person has read that.
     """
-    if replaced is None:
+    pinned = opened.project.lock().tools.get(candidate.name)
+    before = pinned or opened.keeper.remembered.of(candidate.name)
+    if before is None:
         return
-    proposal = opened.updater.compare(replaced, candidate, report)
-    if is_same_artifact(replaced, proposal.new):
+    proposal = opened.updater.compare(before, candidate, report)
+    if is_same_artifact(before, proposal.new):
         return
     for line in change_lines(proposal):
         say(line)
-    is_same_source = replaced.source == candidate.lock.source
-    if is_same_source and proposal.drift.kind == "blocked" and not is_watched:
+    if is_watched or proposal.approval in approved or proposal.drift.kind != "blocked":
+        return
+    if is_same_place(before, proposal.new, base=str(opened.project.base)):
         opened.keeper.require_unblocked(report)
-        raise opened.updater.refuse(proposal)
+        is_update = pinned is not None and pinned.source == proposal.new.source
+        again = "read what changed, then repeat the command with"
+        raise opened.updater.refuse(proposal, None if is_update else again)
+
+
+def _require_distinct(report: Report, *, is_watched: bool) -> None:
+    """Refuse a name that is easily taken for that of another entry, unless somebody says yes.
+
+    Raises:
+        ConfigError: Nobody is there to say it.
+    """
+    for finding in () if is_watched else report.standing:
+        if finding.rule.id == shadowing.RULE.id and finding.about.startswith(shadowing.OF_AN_ENTRY):
+            hint = "choose another --name, or add it at a terminal"
+            raise ConfigError(finding.message, code="config.not_confirmed", hint=hint)
 
 
 def _carried(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -60,7 +61,7 @@ def call(
     opened = application(context)
     try:
         parsed = parse_arguments(_text(arguments))
-        runtime = opened.runtime()
+        runtime = opened.runtime(tool.partition(".")[0], tell=say)
         request = ToolCall(
             call_id=runtime.new_call_id(),
             principal=OPERATOR,
@@ -119,23 +120,30 @@ def say_denials(denials: tuple[Denial, ...], way: str) -> None:
         denials: In order.
         way: How power is given where this was asked: a command or an option.
     """
-    for denial in denials[:_SHOWN_DENIALS]:
+    # Where the grant is known it is shown first: a dozen paths of an interpreter would hide it.
+    shown = sorted(denials, key=lambda denial: not denial.wanted)[:_SHOWN_DENIALS]
+    for denial in shown:
         say(f"denied: {denial.capability} {denial.attempted} ({denial.function})")
     if (more := len(denials) - _SHOWN_DENIALS) > 0:
         say(f"denied: {more} more, all of which --json shows")
-    for step in dict.fromkeys(_next_step(denial, way) for denial in denials[:_SHOWN_DENIALS]):
+    steps = (_next_step(denial, way) for denial in shown)
+    for step in dict.fromkeys(step for step in steps if step):
         say(f"  hint: {step}")
 
 
 def _next_step(denial: Denial, way: str) -> str:
     """What would allow it: the directory inside is known, the one outside is the operator's."""
+    if denial.wanted:
+        return f"{way} {shlex.quote(denial.wanted)}"
     kind = denial.capability.partition(".")[0]
     if kind == "fs":
         guest = denial.attempted.rpartition("/")[0] or "/"
         if not _PLAIN_PATH.fullmatch(guest):
             guest = "GUEST_DIRECTORY"  # the guest chose these words; nobody shall paste them
         return f"{way} {denial.capability}=DIRECTORY:{guest}"
-    words = {"net": "network access", "tool": "calls to other tools"}
+    if denial.capability == "net.http":
+        return ""  # no grant would allow it, and the event says which rule forbids it
+    words = {"net": "raw sockets", "tool": "calls to other tools"}
     return f"this version of Hatchway cannot grant {words.get(kind, kind)} yet"
 
 

@@ -68,24 +68,41 @@ def change_lines(proposal: Proposal) -> list[str]:
     """The whole difference, the worst first."""
     drift = proposal.drift
     because = f": {why(drift)}" if drift.reasons else ""
-    lines = [f"{proposal.name} {STATES[drift.kind]}{because}"]
-    lines += _functions("can now ask the host for", "+", drift.imports_gained, proposal.new.kind)
-    lines += _section("now asks you for", [f"+ {_shown(item)}" for item in drift.wants_gained])
-    lines += _section("now offers", [f"+ {_shown(item)}" for item in drift.tools_gained])
-    lines += _section("does not offer any more", [f"- {_shown(item)}" for item in drift.tools_lost])
-    lines += _section("tells a model something else", list(_texts(drift)))
-    lines += _section("is now signed by", [f"+ {_shown(item)}" for item in drift.signers_gained])
-    lines += _section(
+    return [
+        f"{proposal.name} {STATES[drift.kind]}{because}",
+        *drift_lines(
+            drift, proposal.old.kind, proposal.new.kind, findings=list(_findings(proposal))
+        ),
+    ]
+
+
+def drift_lines(
+    drift: Drift, old_kind: str, new_kind: str, *, findings: list[str] | None = None
+) -> list[str]:
+    """A difference, the worst first.
+
+    Args:
+        drift: The difference.
+        old_kind: `module` or `component`.
+        new_kind: The same of what it is now.
+        findings: What the audit says only now.
+    """
+    lines = _functions("can now ask the host for", "+", drift.imports_gained, new_kind)
+    lines += section("now asks you for", [f"+ {_shown(item)}" for item in drift.wants_gained])
+    lines += section("now offers", [f"+ {_shown(item)}" for item in drift.tools_gained])
+    lines += section("does not offer any more", [f"- {_shown(item)}" for item in drift.tools_lost])
+    lines += section("tells a model something else", list(_texts(drift)))
+    lines += section("is now signed by", [f"+ {_shown(item)}" for item in drift.signers_gained])
+    lines += section(
         "is not signed any more by", [f"- {_shown(item)}" for item in drift.signers_lost]
     )
-    lines += _section("has new findings", list(_findings(proposal)))
-    lines += _functions("cannot ask the host any more for", "-", drift.imports_lost, _old(proposal))
-    lines += _section(
+    lines += section("has new findings", findings or [])
+    lines += _functions("cannot ask the host any more for", "-", drift.imports_lost, old_kind)
+    lines += section(
         "does not ask you any more for", [f"- {_shown(item)}" for item in drift.wants_lost]
     )
-    lines += _section("has another manifest", list(_changed(drift.mapping, 0)))
-    lines += _facts(proposal)
-    return lines
+    lines += section("has another manifest", list(_changed(drift.mapping, 0)))
+    return [*lines, *_facts(drift)]
 
 
 def change_json(proposal: Proposal) -> dict[str, Any]:
@@ -100,7 +117,7 @@ def change_json(proposal: Proposal) -> dict[str, Any]:
         "new": proposal.new.to_values(),
         "capabilities": {
             "gained": list(_uses(drift.imports_gained, proposal.new.kind)),
-            "lost": list(_uses(drift.imports_lost, _old(proposal))),
+            "lost": list(_uses(drift.imports_lost, proposal.old.kind)),
         },
         "wants": {"gained": list(drift.wants_gained), "lost": list(drift.wants_lost)},
         "tools": {"gained": list(drift.tools_gained), "lost": list(drift.tools_lost)},
@@ -117,11 +134,8 @@ def change_json(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def _old(proposal: Proposal) -> str:
-    return proposal.old.kind
-
-
-def _section(title: str, lines: list[str]) -> list[str]:
+def section(title: str, lines: list[str]) -> list[str]:
+    """Lines under a title; nothing without any."""
     return [f"  {title}", *(f"    {line}" for line in lines)] if lines else []
 
 
@@ -138,7 +152,7 @@ def _functions(title: str, mark: str, imports: tuple[str, ...], kind: str) -> li
         powers = ", ".join(use["capabilities"]) or "no power of its own"
         lines.append(f"{mark} {_shown(use['function'])}")
         lines.append(f"    {printable(powers)}: it {printable('; it '.join(use['notes']))}")
-    return _section(title, lines)
+    return section(title, lines)
 
 
 def _uses(imports: tuple[str, ...], kind: str) -> Iterator[dict[str, Any]]:
@@ -188,8 +202,8 @@ def _pair(old: Any, new: Any) -> Iterator[str]:
         if len(before) + len(after) <= _MOST:
             yield from _sentences(before, after)
             return
-    yield f"- {_value(old)}"
-    yield f"+ {_value(new)}"
+    yield f"- {shown_value(old)}"
+    yield f"+ {shown_value(new)}"
 
 
 def _sentences(old: list[str], new: list[str]) -> Iterator[str]:
@@ -200,12 +214,13 @@ def _sentences(old: list[str], new: list[str]) -> Iterator[str]:
             yield "  …"
             continue
         if end > start:
-            yield f"- {_value(''.join(old[start:end]))}"
+            yield f"- {shown_value(''.join(old[start:end]))}"
         if new_end > new_start:
-            yield f"+ {_value(''.join(new[new_start:new_end]))}"
+            yield f"+ {shown_value(''.join(new[new_start:new_end]))}"
 
 
-def _value(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A JSON value on one line, escaped and bounded."""
     if value is ABSENT:
         return "(nothing)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -225,8 +240,8 @@ def _findings(proposal: Proposal) -> Iterator[str]:
             yield f"{finding.id} ({finding.severity}) {finding.message}"
 
 
-def _facts(proposal: Proposal) -> list[str]:
-    changes = {str(change.place[0]): change for change in proposal.drift.facts}
+def _facts(drift: Drift) -> list[str]:
+    changes = {str(change.place[0]): change for change in drift.facts}
     rows = [
         f"{_FACTS[key]:<14} {_short(changes[key].old):<{_WIDTH}} {_short(changes[key].new)}"
         for key in _FACTS

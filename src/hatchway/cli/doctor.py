@@ -13,7 +13,9 @@ import typer
 import hatchway
 from hatchway.cli.options import Json, application
 from hatchway.cli.output import plural, print_json, print_line, say
+from hatchway.core.capability import HttpAccess
 from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.runtime.secrets import require_authorities, with_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,11 +171,39 @@ def _files(opened: Application) -> Iterator[Check]:
 
 
 def _limits_of_this_version(_opened: Application) -> Iterator[Check]:
-    for name, detail in (
-        ("network", "this version grants none; every attempt is denied and recorded"),
-        ("kernel wall", "this version runs guests in its own process, without a second wall"),
-    ):
-        yield Check(name=name, state="note", detail=detail)
+    detail = "this version runs guests in its own process, without a second wall"
+    yield Check(name="kernel wall", state="note", detail=detail)
+
+
+_AMBIENT = ("http_proxy", "https_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir")
+"""What other programs let the environment say about their way out."""
+
+
+def _network(opened: Application) -> Iterator[Check]:
+    policy = opened.project.in_force().policy
+    origins = {
+        name: [item for item in entry.allow if isinstance(item, HttpAccess)]
+        for name, entry in policy.tools.items()
+    }
+    using = [name for name, granted in origins.items() if granted]
+    count = sum(map(len, origins.values()))
+    detail = f"{plural(len(using), 'tool')} may send requests, to {plural(count, 'origin')}"
+    way = "" if policy.route.proxy is None else f", through {policy.route.proxy}"
+    yield Check(name="network", state="ok", detail=detail + way)
+    require_authorities(policy.route)
+    for name, entry in policy.tools.items():
+        for rule in entry.secrets:
+            try:
+                with_secrets(policy, needed_by=(name,))
+            except ConfigError as error:
+                yield _failed(f"secrets of {name}", error)
+                break
+            yield Check(name=f"secret {rule.name} of {name}", state="ok", detail="it is there")
+    for variable in os.environ:
+        if variable.lower() in _AMBIENT and using:
+            detail = f"{variable} is set, and tools do not go by it"
+            hint = "[egress] proxy and authorities say how the broker gets out"
+            yield Check(name="network", state="note", detail=detail, hint=hint)
 
 
 _LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
@@ -183,6 +213,7 @@ _LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
     "files": _files,
     "policy": _policy,
     "trust": _trust,
+    "network": _network,
     "events": _events,
     "version": _limits_of_this_version,
 }

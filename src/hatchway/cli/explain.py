@@ -18,8 +18,7 @@ def explain(
     """Say why a tool may or may not use a capability."""
     opened = application(context)
     wanted = parse_capability(capability, side="allowed", base=str(Path.cwd()))
-    policy, _ = opened.with_directories(opened.policy())
-    answer = explained(policy, name, wanted)
+    answer = explained(opened.policy_of(name), name, wanted)
     if json:
         print_json(
             {

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+from hatchway.audit.hosts import as_internal
 from hatchway.cli.options import CapabilityText, Json, Name, application, grantable_capability
 from hatchway.cli.output import print_json, say
 from hatchway.cli.remove import require_tool
-from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError
 from hatchway.core.events import Severity
 from hatchway.core.untrusted import printable
 from hatchway.policy.grammar import parse_capability
+from hatchway.policy.secrets import goes_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hatchway.core.capability import Capability
 
 
 def grant(
@@ -30,7 +39,8 @@ def grant(
         allowed = edit.allowed(name)
         if wanted not in allowed:
             edit.set_allowed(name, [*allowed, wanted])
-            opened.keeper.approve(edit, name)
+            with _said_on_purpose(name, parsed):
+                opened.keeper.approve(edit, name)
         allowed = edit.allowed(name)
     opened.record(
         "policy.changed",
@@ -42,6 +52,22 @@ def grant(
     say(f"{name} may now use: {', '.join(allowed)}")
     if json:
         print_json({"name": name, "grants": allowed})
+
+
+@contextlib.contextmanager
+def _said_on_purpose(name: str, capability: Capability) -> Iterator[None]:
+    """How to grant what is blocked because nobody said that it leads inside."""
+    try:
+        yield
+    except AdmissionError as error:
+        inner = as_internal(capability)
+        if error.code == "admission.blocked" and inner is not None:
+            quoted = shlex.quote(str(inner))
+            meant = (
+                f"if you mean this machine or a network of yours: hatchway grant {name} {quoted}"
+            )
+            error.hint = f"{meant}; {error.hint}"
+        raise
 
 
 def revoke(
@@ -58,9 +84,13 @@ def revoke(
         known = ", ".join(str(item) for item in present) or "nothing"
         message = f"{name!r} is not granted {printable(capability)}; it is granted {known}"
         raise ConfigError(message, code="config.not_granted")
-    left = [str(item) for item in present if item != unwanted]
+    kept = [item for item in present if item != unwanted]
+    left = [str(item) for item in kept]
+    # A secret goes to an origin that is granted, or nowhere.
+    stranded = [rule.name for rule in policy.tools[name].secrets if not goes_to(rule, kept)]
     with opened.project.editing() as edit:
         edit.set_allowed(name, left)
+        edit.drop_secrets(name, stranded)
         # What is taken away is taken away, whatever an audit finds wrong with the rest.
         with contextlib.suppress(HatchwayError):
             opened.keeper.approve(edit, name)
@@ -72,5 +102,7 @@ def revoke(
         capability=str(unwanted),
     )
     say(f"{name} may now use: {', '.join(left) or 'nothing'}")
+    if stranded:
+        say(f"its secrets went with the origin: {', '.join(stranded)}")
     if json:
         print_json({"name": name, "grants": left})

@@ -24,9 +24,9 @@ from hatchway.core.capability import spell_bytes
 from hatchway.core.untrusted import printable
 from hatchway.registry.fetching import fetch
 from hatchway.registry.reference import place_of
-from hatchway.runtime.auditing import subject_of
 from hatchway.runtime.manifests import find_manifest
 from hatchway.runtime.settings import source_settings
+from hatchway.runtime.subjects import subject_of
 
 if TYPE_CHECKING:
     from hatchway.audit.artifact import Artifact

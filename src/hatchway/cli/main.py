@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,8 +29,10 @@ from hatchway.cli.push import push
 from hatchway.cli.remove import remove
 from hatchway.cli.run import run_file
 from hatchway.cli.serve import serve
+from hatchway.cli.server_json import server_json_command
 from hatchway.cli.show import show
 from hatchway.cli.sign import sign
+from hatchway.cli.streams import flushed, is_lost_output, require_streams, status_of_loss
 from hatchway.cli.trust import trust
 from hatchway.cli.update import update
 from hatchway.cli.verify import verify
@@ -87,6 +88,7 @@ app.command("explain")(explain)
 app.command("call")(call)
 app.command("pack")(pack)
 app.command("push")(push)
+app.command("server-json")(server_json_command)
 app.command("keygen")(keygen)
 app.command("sign")(sign)
 app.command("verify")(verify)
@@ -101,7 +103,12 @@ _INTERRUPTED = 130
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
-    sys.exit(status_of(sys.argv[1:] if arguments is None else arguments))
+    try:
+        require_streams()
+    except ConfigError as error:
+        complain(error)
+        sys.exit(error.exit_status)
+    sys.exit(flushed(status_of(sys.argv[1:] if arguments is None else arguments)))
 
 
 def status_of(arguments: list[str]) -> int:
@@ -119,10 +126,8 @@ def status_of(arguments: list[str]) -> int:
     except typer.Abort:
         say("aborted")
         return ConfigError.exit_status
-    except BrokenPipeError:
-        # Whoever was reading has gone; Python would complain again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    except SystemExit:  # typer's way to end a command that nobody reads
+        return status_of_loss(None)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the top of the command line
         return _status_of_unexpected(error)
     if result == _INTERRUPTED:  # typer turns an interrupt into its status by itself
@@ -140,6 +145,8 @@ def _status_of_unexpected(error: BaseException) -> int:
         hint = None if context is None else f"{context.command_path} --help"
         complain(ConfigError(error.format_message(), code="config.usage", hint=hint))
         return ConfigError.exit_status
+    if is_lost_output(error):
+        return status_of_loss(error)
     import traceback
 
     traceback.print_exception(error, file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from hatchway.core.capability import SocketAccess
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import Limits
 from hatchway.core.surface import Compiler
@@ -23,14 +24,17 @@ Allow = Annotated[
     typer.Option(
         "--allow",
         metavar="CAPABILITY[=SCOPE]",
-        help="Grant a capability, for example clock or env=LANG. May be repeated.",
+        help="Grant a capability, for example clock, env=LANG or "
+        "'net.http=https://api.example.com;methods=GET'. Quote what has a ';'. May be repeated.",
     ),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The tool's name in the policy.")]
 CapabilityText = Annotated[
     str,
     typer.Argument(
-        metavar="CAPABILITY", help="For example clock, random, env=LANG or env=MODE=fast."
+        metavar="CAPABILITY",
+        help="For example clock, env=LANG, env=MODE=fast or "
+        "'net.http=https://api.example.com;methods=GET'. Quote what has a ';'.",
     ),
 ]
 LimitOption = Annotated[
@@ -90,7 +94,10 @@ def grantable_capability(text: str) -> Capability:
     capability = parse_capability(text, side="allowed", base=str(Path.cwd()))
     if reason := unsupported_reason(capability):
         message = f"{text!r}: {reason}"
-        raise ConfigError(message, code="config.unsupported")
+        hint = None
+        if isinstance(capability, SocketAccess):
+            hint = "net.http=https://HOST needs neither: Hatchway looks the name up itself"
+        raise ConfigError(message, code="config.unsupported", hint=hint)
     return capability
 
 

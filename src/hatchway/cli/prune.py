@@ -11,6 +11,7 @@ from hatchway.cli.options import Json, application
 from hatchway.cli.output import plural, print_json, print_line, say
 from hatchway.core.capability import spell_bytes
 from hatchway.core.errors import ConfigError
+from hatchway.core.events import Severity
 from hatchway.core.untrusted import printable
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ def prune(context: typer.Context, *, yes: Yes = False, json: Json = False) -> No
         _ask()
     # Planned once more: what was pinned or stored meanwhile stays.
     removed = opened.prune(dry_run=False) if planned else ()
+    for item in removed:
+        if item.kind == "artifact":
+            opened.record(
+                "artifact.removed",
+                Severity.INFORMATIONAL,
+                f"an artifact of {item.size} bytes that nothing pins was removed",
+                digest=item.name,
+            )
     size = sum(item.size for item in removed)
     say(f"removed {plural(len(removed), 'file')}, {size} bytes")
     if json:

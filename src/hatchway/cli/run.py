@@ -56,7 +56,8 @@ def run_file(
     """Run a WebAssembly file once, with what --allow grants and nothing else."""
     opened = application(context)
     granted, bounds = grantable(allow), limits(limit)
-    runtime, tools = opened.one_off(file, granted, bounds, compiler_named(compiler))
+    opened.witness.on_failure = say
+    runtime, tools = opened.one_off.runtime(file, granted, bounds, compiler_named(compiler))
     try:
         tool = _chosen(tools, function)
         arguments = _arguments(tool, words or [])

@@ -34,6 +34,11 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     for key in ("name", "state", "grade", "kind", "digest", "source", "signer"):
         print_line(f"{key:<10} {printable(str(report[key] or '-'), limit=500)}")
     print_line(f"{'grants':<10} {', '.join(report['grants']) or 'nothing'}")
+    for secret in report["secrets"]:
+        print_line(
+            f"{'secret':<10} {secret['name']} from {printable(secret['from'], limit=300)}, "
+            f"to {secret['to']} as {secret['header']}"
+        )
     print_line(f"{'compiler':<10} {'-' if compilation is None else compilation}")
     print_line(f"{'limits':<10} {_spelled(catalog.policy.tools[name].limits)}")
     for tool in report["functions"]:
@@ -84,6 +89,16 @@ def _report(catalog: Catalog, owner: str, compilation: Compilation | None) -> di
             "instances": limits.instances,
             "host_calls": limits.host_calls,
         },
+        "secrets": [
+            {
+                "name": rule.name,
+                # A command's arguments may be nobody's business.
+                "from": rule.kind if rule.kind == "command" else f"{rule.kind}:{rule.source}",
+                "to": str(rule.origin).removeprefix("net.http="),
+                "header": rule.header,
+            }
+            for rule in policy.secrets
+        ],
         "imports": [] if locked is None else list(locked.imports),
         "functions": [
             _function(catalog, name)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hatchway.cli.options import Json
 from hatchway.cli.output import complain, plural, print_json, say
+from hatchway.cli.trust_changes import trust_lines
+from hatchway.cli.trust_power import power_lines
 from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError
 from hatchway.core.events import Severity
 from hatchway.policy.document import FILE_NAME
+
+if TYPE_CHECKING:
+    from hatchway.compose import Application
+    from hatchway.runtime.trust import KeptTexts
 
 
 def trust(
@@ -32,12 +39,13 @@ def trust(
         raise ConfigError(message, code="config.unreadable")
     opened = open_application(config=file.absolute())
     project = opened.project
-    policy = project.policy()
+    texts, policy = project.texts(), project.policy()
+    for line in power_lines(policy):
+        say(line)
     if not project.is_own:
-        project.trusted.record(project.policy_file, project.sidecars())
-    for name, entry in policy.tools.items():
-        allowed = ", ".join(str(capability) for capability in entry.allow)
-        say(f"  {name}: {entry.source}, granted {allowed or 'nothing'}")
+        _show_changes(opened)
+        _ask(opened, texts)
+        project.trusted.record(project.policy_file, project.named())
     failed = 0
     locked = project.lock().tools
     for name, entry in policy.tools.items():
@@ -57,3 +65,34 @@ def trust(
     if json:
         print_json({"policy": str(project.policy_file), "tools": sorted(policy.tools)})
     return AdmissionError.exit_status if failed else 0
+
+
+def _show_changes(opened: Application) -> None:
+    """Say what is not as it was when it was trusted, before it is again."""
+    project = opened.project
+    if project.is_in_force or not project.trusted.is_known(project.policy_file):
+        return
+    before = project.trusted.kept(project.policy_file)
+    if before is None:
+        say("it changed since it was trusted, and what it said then is not known here any more")
+    else:
+        say("since it was trusted it")
+        files = project.trusted.changed_files(project.policy_file, project.named())
+        for line in trust_lines(before, project.texts(), files, opened.updater.texts_of_pin):
+            say(line)
+
+
+def _ask(opened: Application, shown: KeptTexts) -> None:
+    """Let a person say no before anything is recorded.
+
+    Raises:
+        ConfigError: The files are not what was shown any more.
+    """
+    project = opened.project
+    if not project.is_in_force and sys.stdin.isatty():
+        typer.confirm("put it in force as it is now?", default=False, abort=True, err=True)
+    if project.texts() != shown:
+        message = f"{str(project.policy_file)!r} or its lockfile changed while it was shown"
+        raise ConfigError(
+            message, code="config.changed_meanwhile", hint="run the same command again"
+        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hatchway.cli.add import source_for
+from hatchway.cli.add import Approve, source_for
 from hatchway.cli.changes import change_json, change_lines, summary_rows
 from hatchway.cli.options import Json, application
 from hatchway.cli.output import complain, plural, print_json, say
@@ -26,14 +26,6 @@ Names = Annotated[
 To = Annotated[
     str | None,
     typer.Option("--to", metavar="REFERENCE", help="Take it from another source from now on."),
-]
-Approve = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--approve",
-        metavar="DIGEST",
-        help="Approve exactly the change that was shown with this digest. May be repeated.",
-    ),
 ]
 Yes = Annotated[
     bool,

@@ -26,8 +26,8 @@ class EgressLimits:
 
     Attributes:
         request_bytes: The body of one request.
-        response_bytes: The body of one response, as it comes over the network and as it is
-            after decompression.
+        response_bytes: The body of one response, as it comes over the network. The guest
+            unpacks what is compressed itself, within its own limits.
         header_bytes: All header fields of one request or one response.
         connect_seconds: Looking a name up, connecting and the TLS handshake.
         first_byte_seconds: From the end of the request to the head of the response.

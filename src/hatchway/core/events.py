@@ -39,6 +39,7 @@ EventName: TypeAlias = Literal[
     "tool.quarantined",
     "tool.drifted",
     "tool.removed",
+    "artifact.removed",
     "trust.overridden",
     "trust.reported",
     "policy.changed",
@@ -183,20 +184,15 @@ def _profiles(record: dict[str, Any]) -> list[str]:
 
 def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:
     """OCSF category, activity and the fields that the event's class requires."""
+    if event.name in _ENTITY_ACTIVITIES:
+        return 3, _ENTITY_ACTIVITIES[event.name], {"class_uid": 3004, "entity": _entity(event)}
     match event.name:
         case "capability.denied":
             return _denial(event)
         case "http.request":
             return _http(event)
-        case "tool.admitted" | "tool.removed" | "tool.refused" | "tool.quarantined":
-            activity = {"tool.admitted": 1, "tool.removed": 4}.get(event.name, 99)
-            return 3, activity, {"class_uid": 3004, "entity": _entity(event, "tool")}
         case "tool.drifted" | "trust.overridden" | "trust.reported" | "secret.leak_blocked":
             return 2, 1, _finding(event)
-        case "policy.changed" | "policy.trusted" | "policy.reloaded":
-            return 3, 3, {"class_uid": 3004, "entity": _entity(event, "policy")}
-        case "policy.stale":
-            return 3, 99, {"class_uid": 3004, "entity": _entity(event, "policy")}
         case "server.started" | "server.stopped" | "server.degraded":
             activity = {"server.started": 3, "server.stopped": 4}.get(event.name, 99)
             return 6, activity, {"class_uid": 6002, "app": {"name": "hatchway serve"}}
@@ -226,16 +222,20 @@ _HTTP_ACTIVITIES = {
     "CONNECT": 1, "DELETE": 2, "GET": 3, "HEAD": 4, "OPTIONS": 5, "POST": 6, "PUT": 7,
     "TRACE": 8, "PATCH": 9,
 }  # fmt: skip
+"""The methods that OCSF has a name for. Another one stands among our own fields only."""
 
 
 def _http(event: Event) -> tuple[int, int, dict[str, Any]]:
     trace = event.http
     assert trace is not None, "a request's event holds the request"
     is_allowed = trace.decision == "allowed"
+    request: dict[str, Any] = {"url": {"url_string": trace.origin}}
+    if trace.method in _HTTP_ACTIVITIES:
+        request["http_method"] = trace.method
     # 1 is "allowed" for both; 2 is "denied" and "blocked".
     own: dict[str, Any] = {
         "class_uid": 4002,
-        "http_request": {"http_method": trace.method, "url": {"url_string": trace.origin}},
+        "http_request": request,
         "dst_endpoint": {"name": trace.origin},
         "action_id": 1 if is_allowed else 2,
         "disposition_id": 1 if is_allowed else 2,
@@ -258,7 +258,7 @@ def _api(event: Event) -> dict[str, Any]:
 
 
 _TITLES: dict[str, str] = {
-    "secret.leak_blocked": "A tool gave back a secret that it was never given",
+    "secret.leak_blocked": "A secret that no tool is given came back",
     "tool.drifted": "A tool is not what was approved",
     "trust.overridden": "A tool is used although its signatures are not what the policy asks for",
     "trust.reported": "A tool would be refused if the trust policy were enforced",
@@ -280,8 +280,18 @@ def _finding(event: Event) -> dict[str, Any]:
     }
 
 
-def _entity(event: Event, kind: str) -> dict[str, Any]:
-    return {"name": event.tool or "hatchway.toml", "type": kind}
+_ENTITY_ACTIVITIES: dict[EventName, int] = {
+    "tool.admitted": 1, "tool.refused": 99, "tool.quarantined": 99, "tool.removed": 4,
+    "artifact.removed": 4,
+    "policy.changed": 3, "policy.trusted": 3, "policy.reloaded": 3, "policy.stale": 99,
+}  # fmt: skip
+"""What became of a tool, an artifact or a policy: 1 is "create", 3 "update", 4 "delete"."""
+
+
+def _entity(event: Event) -> dict[str, Any]:
+    kind = event.name.partition(".")[0]
+    named = event.digest if kind == "artifact" else event.tool
+    return {"name": named or "hatchway.toml", "type": kind}
 
 
 def _own_fields(event: Event) -> dict[str, Any]:

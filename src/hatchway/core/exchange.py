@@ -5,10 +5,11 @@ and nothing of the guest's in them. Everything that comes from the guest travels
 as frames, so that no text of a guest is ever read as HTTP by the broker's own server. The
 answer is 200 with a body of frames; anything else means that the ticket is void.
 
-    request:   HEAD (JSON) · DATA* · END
+    request:   HEAD (JSON) · DATA* · END      and, between them,         PRIVATE
     response:  HEAD (JSON) · DATA* · END      or, at any point instead,  REFUSED (JSON)
 
-Both bodies may flow at once. A body that stops without END or REFUSED was cut off.
+Both bodies may flow at once. A body that stops without END or REFUSED was cut off. PRIVATE says
+that the call has read something private since the HEAD: what follows may hold it.
 """
 
 from __future__ import annotations
@@ -66,7 +67,16 @@ class Kind(IntEnum):
     DATA = 2
     END = 3
     REFUSED = 4
+    PRIVATE = 5
 
+
+_LONGEST = {
+    Kind.HEAD: MAX_JSON,
+    Kind.DATA: MAX_DATA,
+    Kind.END: 0,
+    Kind.REFUSED: MAX_JSON,
+    Kind.PRIVATE: 0,
+}
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
@@ -158,7 +168,7 @@ class FrameReader:
         while len(self._held) >= _HEADER_BYTES:
             kind = Kind(self._held[0])
             length = int.from_bytes(self._held[1:_HEADER_BYTES], "big")
-            if length > (MAX_DATA if kind is Kind.DATA else MAX_JSON):
+            if length > _LONGEST[kind]:
                 message = f"a frame of {length} bytes is too long"
                 raise ValueError(message)
             end = _HEADER_BYTES + length
@@ -232,7 +242,11 @@ def _json(found: dict[str, Any]) -> bytes:
 
 
 def _object(payload: bytes, kind: type) -> dict[str, Any]:
-    found = json.loads(payload)
+    try:
+        found = json.loads(payload)
+    except RecursionError as error:
+        message = "nested deeper than anything the other half of egress says"
+        raise ValueError(message) from error
     _require(isinstance(found, dict) and set(found) == set(kind.__slots__))  # type: ignore[attr-defined]  # a dataclass with slots
     return cast("dict[str, Any]", found)
 

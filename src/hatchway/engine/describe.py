@@ -96,6 +96,15 @@ def describe_component(engine: wasmtime.Engine, component: wit.Component) -> Sur
     )
 
 
+def read_function(name: str, kind: shapes.FuncType) -> WitFunction:
+    """One function, whichever way it is imported or exported.
+
+    Raises:
+        TooLargeError: There is more to its types than any tool needs.
+    """
+    return _TypeReader().function(name, None, kind)
+
+
 def _is_plumbing(name: str) -> bool:
     """Exports that are no tools: WASI entry points, and componentize-py's initialiser."""
     return name.startswith("wasi:") or name == "exports"

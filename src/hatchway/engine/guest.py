@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from hatchway.core.call import Cancellation
     from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
+    from hatchway.engine.files.nodes import Directory
     from hatchway.engine.files.quota import Quota
+    from hatchway.engine.http.exchange import Exchange
     from hatchway.engine.preview1.memory import Memory
     from hatchway.engine.preview1.table import Table
-    from hatchway.engine.preview2.handles import Held
+    from hatchway.engine.preview2.handles import Allowance, Held
 
 VIRTUAL_START_NS = 946_684_800 * 10**9
 """2000-01-01T00:00:00Z: the time of day of a guest without a clock."""
@@ -48,10 +50,11 @@ RANDOM_BLOCK_BYTES = 1 << 16
 RANDOM_CHUNK_BYTES = 1 << 16
 """Bytes drawn between two looks at the deadline."""
 
-_NAP_SECONDS = 0.05
-"""How long a sleeping guest goes without looking whether it was cancelled."""
+NAP_NS = 50 * 10**6
+"""How long a waiting guest goes without looking whether it was cancelled."""
 
 _MAX_ATTEMPT = 1024
+_NONE = range(0)
 
 FIRST_HANDLE = 16
 """Smaller numbers are the standard streams of components."""
@@ -80,8 +83,11 @@ class Guest:
         memory: A core module's linear memory, once a host call has found it.
         handles: What the handles of a component stand for; see `preview2.handles`.
         last_handle: The number given last.
+        tops: The numbers of the directories at the top, once it has asked for them.
+        allowance: How much more its handles may stand for, once that matters.
         descriptors: A core module's open files, once a host call has used one.
         ticket: What its requests reach the broker with; None where all of them are denied.
+        exchanges: Its requests that are under way, and those it has not let go.
     """
 
     __slots__ = (
@@ -99,10 +105,13 @@ class Guest:
         "_stdin",
         "_stdin_at",
         "_virtual_ns",
+        "_waited_ns",
+        "allowance",
         "arguments",
         "deadline_ns",
         "descriptors",
         "environment",
+        "exchanges",
         "exit_code",
         "failure",
         "handles",
@@ -118,6 +127,7 @@ class Guest:
         "stop",
         "ticket",
         "timers",
+        "tops",
         "unlisted_denials",
     )
 
@@ -142,13 +152,16 @@ class Guest:
         self.failure: BaseException | None = None
         self.memory: Memory | None = None
         self.descriptors: Table | None = None
-        self.handles: dict[int, Held] = {}
+        self.handles: dict[int, Held | Directory] = {}
         self.last_handle = FIRST_HANDLE
+        self.tops = _NONE
+        self.allowance: Allowance | None = None
         self._roots: Roots | None = None
         self.scratch = capi.Scratch()
         self.spelling: Mapping[str, str] = {}
         self.timers: list[int] = []
         self.ticket: Ticket | None = None
+        self.exchanges: list[Exchange] = []
         self.unlisted_denials = 0
         self._denials: dict[Denial, None] = {}
         self._stdin = stdin
@@ -157,7 +170,7 @@ class Guest:
         self.host_calls_left = limits.host_calls
         self._cancellation = cancellation
         self._gated_clock = self._gated_random = self._gated_env = 0
-        self._virtual_ns = self._random_at = 0
+        self._virtual_ns = self._waited_ns = self._random_at = 0
         self.started_ns = time.monotonic_ns()
         self.deadline_ns = self.started_ns + int(limits.deadline_seconds * 1e9)
 
@@ -249,13 +262,20 @@ class Guest:
         return self._roots
 
     @property
+    def has_read_private(self) -> bool:
+        """Whether it has seen anything of a directory of the host's."""
+        return self._roots is not None and self._roots.traces.has_read
+
+    @property
     def is_scratch_full(self) -> bool:
         """Whether it wanted more scratch space than there was."""
         workspace = None if self._roots is None else self._roots.workspace
         return workspace is not None and workspace.quota.was_exceeded
 
     def close(self) -> None:
-        """Give back every file that the guest left open."""
+        """Give back every file and every request that the guest left open."""
+        for exchange in self.exchanges:
+            exchange.close()
         if self.descriptors is not None:
             for descriptor in self.descriptors.values():
                 descriptor.close()
@@ -334,7 +354,19 @@ class Guest:
             left_ns = min(wake_ns, self.deadline_ns) - time.monotonic_ns()
             if left_ns <= 0 and wake_ns <= self.deadline_ns:
                 break
-            time.sleep(min(max(left_ns, 0) / 1e9, _NAP_SECONDS))
+            time.sleep(min(max(left_ns, 0), NAP_NS) / 1e9)
+        self._virtual_ns += nanoseconds
+
+    def pass_time(self, nanoseconds: int, *, is_exact: bool = False) -> None:
+        """So much time went by in a wait; the virtual time advances in whole steps.
+
+        What is less than a step counts with the next wait, unless the guest asked for exactly
+        so long.
+        """
+        if not is_exact:
+            nanoseconds += self._waited_ns
+            self._waited_ns = nanoseconds % VIRTUAL_STEP_NS
+            nanoseconds -= self._waited_ns
         self._virtual_ns += nanoseconds
 
     # Denials

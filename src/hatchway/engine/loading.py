@@ -22,6 +22,7 @@ from hatchway.engine.compiling import compile_artifact
 from hatchway.engine.component import ComponentProgram
 from hatchway.engine.module import CoreProgram
 from hatchway.engine.preview2.linking import DenyingLinker, require_known_wasi
+from hatchway.engine.preview2.reference import Reference
 from hatchway.engine.settings import new_engine
 from hatchway.engine.ticker import Ticker
 
@@ -67,9 +68,10 @@ class Machine:
         self.pointer: int = capi.engine_clone(capi.pointer_of(self._engine))
         require_known_wasi(self._engine)
         self._linker = DenyingLinker(self._engine, running)
+        self._reference = Reference(self._engine)
 
     def linked(self, surface: Surface, sealed: int) -> Program:
-        """The program in the sealed file, known to link.
+        """The program in the sealed file, known to link and to mean our functions' types.
 
         Raises:
             AdmissionError: It does not fit this engine or this host.
@@ -81,6 +83,8 @@ class Machine:
                 return CoreProgram(self._engine, module, self._running)
             component = wit.Component.deserialize_file(self._engine, path)
             self._require_linkable(component)
+            if (misfit := self._reference.misfit(component)) is not None:
+                raise _does_not_fit(misfit)
             return ComponentProgram(component, surface, self._linker)
         except wasmtime.WasmtimeError as error:
             cause = str(error).rstrip().rpartition("\n")[2].strip()
@@ -105,11 +109,16 @@ class Machine:
             capi.store_delete(store)
         text = capi.take_error_text(error) if error else ""
         if error and causes.from_last_line(text).details.get("trap") == "unknown":
-            lines = [line.strip() for line in text.splitlines()]
-            told = [line for line in lines if line and line != "Caused by:"][:3]
-            reason = "; ".join(printable(line, limit=200) for line in told)
-            message = f"the component does not fit this host: {reason}"
-            raise AdmissionError(message, code="admission.missing_host")
+            raise _does_not_fit(text)
+
+
+def _does_not_fit(text: str) -> AdmissionError:
+    """The refusal of a component of which wasmtime says `text`."""
+    lines = [line.strip() for line in text.splitlines()]
+    told = [line for line in lines if line and line != "Caused by:"][:3]
+    reason = "; ".join(printable(line, limit=200) for line in told)
+    message = f"the component does not fit this host: {reason}"
+    return AdmissionError(message, code="admission.missing_host")
 
 
 class Loader:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import wasmtime
 
 from hatchway.core.errors import AdmissionError, GuestTrappedError
 from hatchway.core.sandbox import CommandInvocation
 from hatchway.core.untrusted import printable
-from hatchway.engine import capi
-from hatchway.engine.preview1 import MODULE, binding
+from hatchway.engine import capi, fetch, preview1
+from hatchway.engine.fetch import module as fetching
+from hatchway.engine.preview1 import binding, functions
 from hatchway.engine.program import WELL, Ending, ended_early
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hatchway.core.sandbox import Invocation
     from hatchway.engine.guest import Guest, Running
+    from hatchway.engine.preview1.functions import Body
 
 START = "_start"
 _TRAP = capi.SCRATCH_TRAP // 8
 
 
 class CoreProgram:
-    """A module linked against the denying preview 1, and against nothing else."""
+    """A module linked against the denying preview 1 and `hatchway:egress/fetch` alone."""
 
     def __init__(self, engine: wasmtime.Engine, module: wasmtime.Module, running: Running) -> None:
         """Link once; every run instantiates anew.
@@ -32,7 +36,7 @@ class CoreProgram:
             AdmissionError: The module imports what this host does not provide.
         """
         linker = wasmtime.Linker(engine)
-        callbacks = _define_preview1(linker, module, running)
+        callbacks = [_define(linker, module, running, host) for host in (_PREVIEW_1, _FETCH)]
         try:
             pre = linker.instantiate_pre(module)
         except wasmtime.WasmtimeError as error:
@@ -68,20 +72,32 @@ class CoreProgram:
         return None if guest.memory is None else guest.memory.size()
 
 
-def _define_preview1(
-    linker: wasmtime.Linker, module: wasmtime.Module, running: Running
+class _Host(NamedTuple):
+    """Functions that modules import under one name."""
+
+    namespace: str
+    signatures: Mapping[str, str]
+    bodies: Mapping[str, Body]
+
+
+_PREVIEW_1 = _Host(preview1.MODULE, binding.SIGNATURES, functions.BODIES)
+_FETCH = _Host(fetch.MODULE, fetching.SIGNATURES, fetching.BODIES)
+
+
+def _define(
+    linker: wasmtime.Linker, module: wasmtime.Module, running: Running, host: _Host
 ) -> list[object]:
-    """Define the functions that `module` imports; the callbacks must outlive the linker."""
+    """Define what `module` imports of `host`; the callbacks must outlive the linker."""
     linker_pointer = capi.pointer_of(linker)
-    namespace = MODULE.encode()
+    namespace = host.namespace.encode()
     kinds = {"i": wasmtime.ValType.i32, "I": wasmtime.ValType.i64}
     kept: list[object] = []
-    wanted = {item.name for item in module.imports if item.module == MODULE}
-    for name in sorted(binding.SIGNATURES.keys() & wanted):
-        parameters = [kinds[letter]() for letter in binding.SIGNATURES[name]]
+    wanted = {item.name for item in module.imports if item.module == host.namespace}
+    for name in sorted(host.signatures.keys() & wanted):
+        parameters = [kinds[letter]() for letter in host.signatures[name]]
         results = [] if name == "proc_exit" else [wasmtime.ValType.i32()]
         signature = wasmtime.FuncType(parameters, results)
-        callback = binding.callback(name, running)
+        callback = binding.callback(host.bodies[name], host.signatures[name], running)
         encoded = name.encode()
         error = capi.define_func_unchecked(
             linker_pointer,

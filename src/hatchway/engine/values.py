@@ -37,7 +37,7 @@ from hatchway.core.wit import (
 from hatchway.engine import capi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LARGEST_EXACT_INTEGER = (1 << 53) - 1
 """Beyond it a JSON number loses digits in many clients; results become strings."""
@@ -69,6 +69,14 @@ _byte = ctypes.c_uint8.from_address
 _vector_place = (ctypes.c_char * 16).from_address
 _unpack_vector = struct.Struct("<QQ").unpack_from
 _U8 = Primitive("u8")
+_SHORT_BYTES, _IMAGE_BYTES = 512, 4096
+_BYTE_VALUES = (bytes([_KIND["u8"]]) + bytes(_SIZE - 1)) * _IMAGE_BYTES
+"""Values of `u8`, all of them zero."""
+_ByteValues = ctypes.c_char * len(_BYTE_VALUES)
+_all_memory = (ctypes.c_char * (1 << 62)).from_address
+"""Everything from an address on. Only slices of it are ever made."""
+_PIECE_BYTES = 1 << 16
+"""Bytes that are read at once."""
 
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How JSON strings spell the floats that JSON numbers cannot."""
@@ -113,12 +121,21 @@ def put_items(at: int, kind: str, count: int) -> int:
 def put_bytes(at: int, data: bytes) -> None:
     """Make the value at `at` a `list<u8>`."""
     first = put_items(at, "list", len(data))
-    if data:
-        # One strided copy instead of a call per byte: kind bytes, then payload bytes.
-        image = bytearray(len(data) * _SIZE)
-        image[0::_SIZE] = bytes([_KIND["u8"]]) * len(data)
+    # Strided copies instead of a call per byte: the kind bytes are there, the payload bytes go
+    # in. In small pieces: memory for a large one comes fresh from the system every time, which
+    # made 64 KiB take 4.9 ms instead of 0.9.
+    if len(data) <= _SHORT_BYTES:
+        image = bytearray(_BYTE_VALUES[: len(data) * _SIZE])
         image[_PAYLOAD::_SIZE] = data
         capi.memmove(first, bytes(image), len(image))
+        return
+    image = bytearray(_BYTE_VALUES)
+    source = _ByteValues.from_buffer(image)
+    for begin in range(0, len(data), _IMAGE_BYTES):
+        piece = data[begin : begin + _IMAGE_BYTES]
+        size = len(piece) * _SIZE
+        image[_PAYLOAD:size:_SIZE] = piece
+        capi.memmove(first + begin * _SIZE, source, size)
 
 
 def put_record(at: int, names: tuple[str, ...]) -> list[int]:
@@ -442,12 +459,41 @@ def lift_result(kind: ResultType, at: int, spend: Callable[[int], object]) -> tu
 def read_bytes_list(at: int) -> bytes:
     """The content of the `list<u8>` at `at`."""
     count, first = _sized(at)
-    return bytes(capi.string_at(first, count * _SIZE)[_PAYLOAD::_SIZE]) if count else b""
+    return _read_values(first, count)
+
+
+def _read_values(first: int, count: int) -> bytes:
+    """The payloads of `count` values of `u8`."""
+    data: Any = _all_memory(first)[_PAYLOAD : count * _SIZE : _SIZE] if count else b""
+    return data  # type: ignore[no-any-return]  # a slice of characters is bytes
+
+
+def byte_pieces(at: int) -> Iterator[bytes]:
+    """The content of the `list<u8>` at `at`, 64 KiB at a time."""
+    count, first = _sized(at)
+    for begin in range(0, count, _PIECE_BYTES):
+        yield _read_values(first + begin * _SIZE, min(_PIECE_BYTES, count - begin))
 
 
 def list_length(at: int) -> int:
-    """How many items the list at `at` has."""
+    """How many items the list at `at` has, or how many bytes the string."""
     return _sized(at)[0]
+
+
+def list_items(at: int) -> range:
+    """The addresses of the items of the list or tuple at `at`."""
+    count, first = _sized(at)
+    return range(first, first + count * _SIZE, _SIZE)
+
+
+def read_option(at: int) -> int:
+    """The address of the value in the option at `at`; 0 for none."""
+    return capi.read_pointer(at + _PAYLOAD)
+
+
+def read_case(at: int) -> tuple[str, int]:
+    """The case of the variant at `at`, and the address of its payload; 0 for none."""
+    return read_text(at + _PAYLOAD), capi.read_pointer(at + _PAYLOAD + 16)
 
 
 def read_number(at: int, kind: str) -> Any:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hatchway.core.capability import EnvironmentVariable, FileAccess, encode_path
+from hatchway.core.capability import EnvironmentVariable, FileAccess, HttpAccess, encode_path
+from hatchway.core.egress import EgressGrant
 from hatchway.core.errors import NotAuthorizedError
 from hatchway.core.grant import Grant, GrantedDirectory
+from hatchway.policy.authority import is_inside
 from hatchway.policy.cover import covering
 from hatchway.policy.document import unsupported_reason
 
 if TYPE_CHECKING:
     from hatchway.core.call import Principal
     from hatchway.core.capability import Capability
+    from hatchway.core.secret import Secret
     from hatchway.core.tool import Tool
     from hatchway.policy.document import Policy, ToolPolicy
 
@@ -48,7 +52,13 @@ def decide(tool: Tool, policy: Policy, principal: Principal) -> Grant:
         directories=_directories(entry, policy),
         workspace=_workspace(tool, entry),
         compiler=entry.compiler,
+        egress=_egress(entry, policy),
     )
+
+
+def inside(grant: Grant) -> Grant:
+    """`grant` as the sandbox may know it: without what the broker does for the call."""
+    return replace(grant, egress=None)
 
 
 def next_step(owner: str, capability: Capability) -> str:
@@ -57,7 +67,11 @@ def next_step(owner: str, capability: Capability) -> str:
         # The author names the directory inside; the one outside is the operator's to choose.
         guest = encode_path(capability.guest_path)
         return f"hatchway grant {owner} {capability.name}=DIRECTORY:{guest}"
-    return unsupported_reason(capability) or f"hatchway grant {owner} {capability}"
+    if isinstance(capability, HttpAccess) and is_inside(capability.host):
+        # An author cannot ask for that; without it the origin would be granted and not reached.
+        capability = replace(capability, is_internal=True)
+    spelled = shlex.quote(str(capability))
+    return unsupported_reason(capability) or f"hatchway grant {owner} {spelled}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,10 @@ class Lack:
 
 
 def what_the_host_lacks(entry: ToolPolicy, policy: Policy) -> Lack | None:
-    """The first variable or directory that `entry` allows and `policy` brought none of."""
+    """The first of what `entry` allows that `policy` brought none of.
+
+    That is a variable, a directory, or the value of a secret.
+    """
     for item in entry.allow:
         if (
             isinstance(item, EnvironmentVariable)
@@ -85,6 +102,13 @@ def what_the_host_lacks(entry: ToolPolicy, policy: Policy) -> Lack | None:
             return Lack(
                 message, f"hatchway doctor says why, or: hatchway revoke {entry.name} {item}"
             )
+    brought = _values(entry, policy)
+    for rule in entry.secrets:
+        if rule.name not in brought:
+            message = (
+                f"{entry.name!r} uses the secret {rule.name}, and the host has no value for it"
+            )
+            return Lack(message, f"see to it that {rule.kind}:{rule.source} yields one")
     return None
 
 
@@ -97,6 +121,25 @@ def _environment(entry: ToolPolicy, policy: Policy) -> tuple[tuple[str, str], ..
         for item in entry.allow
         if isinstance(item, EnvironmentVariable)
     )
+
+
+def _egress(entry: ToolPolicy, policy: Policy) -> EgressGrant | None:
+    origins = tuple(item for item in entry.allow if isinstance(item, HttpAccess))
+    if not origins:
+        return None
+    values = _values(entry, policy)
+    return EgressGrant(
+        origins=origins,
+        # Where a value goes is said by the policy, whatever came with the value.
+        secrets=tuple(rule.bound(values[rule.name]) for rule in entry.secrets),
+        limits=entry.egress,
+        flow=policy.flow,
+        route=policy.route,
+    )
+
+
+def _values(entry: ToolPolicy, policy: Policy) -> dict[str, Secret]:
+    return {brought.name: brought.secret for brought in policy.secrets.get(entry.name, ())}
 
 
 def _directories(entry: ToolPolicy, policy: Policy) -> tuple[GrantedDirectory, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, cast, get_args
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast, get_args
 
 from hatchway.core.capability import (
     Capability,
@@ -13,19 +14,25 @@ from hatchway.core.capability import (
     SocketAccess,
     ToolUse,
 )
+from hatchway.core.egress import EgressLimits, FlowRule, Route
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import FOUR_GIBIBYTES, KIBIBYTE, MEBIBYTE, Limits
 from hatchway.core.surface import Compiler
 from hatchway.core.untrusted import printable, shown
 from hatchway.policy.grammar import TOOL_NAME, parse_capability
+from hatchway.policy.network import egress_limits_in, flow_in, route_in
 from hatchway.policy.overrides import Override, overrides_in
+from hatchway.policy.ranges import Range, limits_in
 from hatchway.policy.reading import Table, read_toml
+from hatchway.policy.secrets import SecretCommands, SecretRule, secrets_in
 from hatchway.policy.trust import NOTHING_ASKED, Trust
 from hatchway.policy.trust_document import trust_in
 from hatchway.policy.units import parse_bytes, parse_count, parse_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from hatchway.core.egress import BoundSecret
 
 VERSION = 1
 FILE_NAME = "hatchway.toml"
@@ -43,6 +50,8 @@ class ToolPolicy:
         allow: What a call may touch.
         allow_lines: The line of each entry of `allow`, for explanations.
         limits: What a call may consume.
+        secrets: What the broker puts into its requests.
+        egress: What its requests may consume.
         compiler: The only one whose code may run; None leaves it to the host.
         overrides: Findings of the audit that somebody decided to live with.
     """
@@ -52,6 +61,8 @@ class ToolPolicy:
     allow: tuple[Capability, ...] = ()
     allow_lines: tuple[int | None, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    secrets: tuple[SecretRule, ...] = ()
+    egress: EgressLimits = field(default_factory=EgressLimits)
     compiler: Compiler | None = None
     overrides: tuple[Override, ...] = ()
 
@@ -65,8 +76,12 @@ class Policy:
         tools: By name. A tool that is not here may not be called.
         compiler: The compiler of tools that name none; None leaves it to the host.
         trust: Who must have signed what; by default nothing is asked.
+        route: How the broker gets to the world.
+        flow: What a call may still reach after a private read; None where no such rule is
+            switched on.
         host_environment: The host's values of the variables that some entry inherits.
         directories: The host's directories that some entry grants, opened and checked.
+        secrets: The values of the entries' secrets, by the name of the entry.
         file: The document it was read from.
     """
 
@@ -74,8 +89,11 @@ class Policy:
     tools: Mapping[str, ToolPolicy] = field(default_factory=dict)
     compiler: Compiler | None = None
     trust: Trust = NOTHING_ASKED
+    route: Route = field(default_factory=Route)
+    flow: FlowRule | None = None
     host_environment: Mapping[str, str] = field(default_factory=dict)
     directories: Mapping[FileAccess, int] = field(default_factory=dict)
+    secrets: Mapping[str, tuple[BoundSecret, ...]] = field(default_factory=dict)
     file: str = FILE_NAME
 
     def compiler_of(self, name: str) -> Compiler | None:
@@ -87,27 +105,32 @@ class Policy:
 def unsupported_reason(capability: Capability) -> str | None:
     """Why this version cannot grant `capability`, or None when it can."""
     match capability:
-        case HttpAccess() | SocketAccess():
-            return "this version of Hatchway cannot grant network access yet"
+        case SocketAccess():
+            # Name look-ups carry data out as well as connections do.
+            return (
+                "this version of Hatchway cannot grant raw sockets or name look-ups: "
+                "they need hardened workers"
+            )
         case ToolUse():
             return "this version of Hatchway cannot grant calls to other tools yet"
         case _:
             return None
 
 
-def parse_policy(text: str, *, file: str, base: str) -> Policy:
+def parse_policy(text: str, *, file: str, base: str, commands: SecretCommands = "refuse") -> Policy:
     """The policy that `text` states.
 
     Args:
         text: The TOML document.
         file: Its name, for complaints.
         base: The absolute directory its relative paths start from.
+        commands: Whether its secrets may come from commands.
 
     Raises:
         ConfigError: With file, line and the nearest valid key.
     """
     root = read_toml(text, file=file)
-    root.only("version", "compiler", "trust", "tools")
+    root.only("version", "compiler", "trust", "egress", "flow", "tools")
     version = root.parsed("version", parse_count, 0)
     if version != VERSION:
         message = f"expected 'version = {VERSION}', got {shown(version, limit=30)}"
@@ -121,27 +144,37 @@ def parse_policy(text: str, *, file: str, base: str) -> Policy:
                 f"{printable(name)!r} is not a tool's name: letters, digits, '_', '-'; 64 at most"
             )
             raise tools.error(message, name)
-        entries[name] = _tool(name, tools.table(name), base, compiler)
-    return Policy(tools=entries, compiler=compiler, trust=trust_in(root, base=base), file=file)
+        entries[name] = _tool(name, tools.table(name), base, commands, compiler)
+    return Policy(
+        tools=entries,
+        compiler=compiler,
+        trust=trust_in(root, base=base),
+        route=route_in(root, base=base),
+        flow=flow_in(root),
+        file=file,
+    )
 
 
-def _tool(name: str, table: Table, base: str, compiler: Compiler | None) -> ToolPolicy:
-    table.only("source", "allow", "secrets", "limits", "overrides", "compiler")
+def _tool(
+    name: str, table: Table, base: str, commands: SecretCommands, compiler: Compiler | None
+) -> ToolPolicy:
+    table.only("source", "allow", "secrets", "limits", "egress", "overrides", "compiler")
     source = table.text("source", limit=4096)
     if not source:
         message = f"[tools.{name}] needs a source"
         raise table.error(message, "source", hint='source = "./tool.wasm"')
-    _refuse_secrets(table)
     allow = tuple(
         _allowed(table, index, text, base) for index, text in enumerate(table.texts("allow"))
     )
-    _refuse_contradictions(table, allow)
+    _refuse_contradictions(table, name, allow)
     return ToolPolicy(
         name=name,
         source=source,
         allow=allow,
         allow_lines=tuple(table.line("allow", index) for index in range(len(allow))),
-        limits=_limits(table.table("limits")),
+        limits=limits_in(table.table("limits"), LIMIT_KEYS, Limits()),
+        secrets=secrets_in(table, allow, base=base, commands=commands),
+        egress=egress_limits_in(table),
         compiler=_compiler(table, compiler),
         overrides=overrides_in(table),
     )
@@ -179,70 +212,39 @@ def _subject(capability: Capability) -> object:
             return capability
 
 
-def _refuse_contradictions(table: Table, allow: tuple[Capability, ...]) -> None:
-    seen: dict[object, tuple[int, Capability]] = {}
+def _exclude_each_other(first: Capability, second: Capability) -> bool:
+    """Whether two entries about one thing speak about the same use of it."""
+    if not isinstance(first, HttpAccess) or not isinstance(second, HttpAccess):
+        return True
+    if first.methods is None or second.methods is None:
+        return True
+    return not set(first.methods).isdisjoint(second.methods)
+
+
+def _refuse_contradictions(table: Table, name: str, allow: tuple[Capability, ...]) -> None:
+    seen: dict[object, list[tuple[int, Capability]]] = {}
     for index, capability in enumerate(allow):
-        subject = _subject(capability)
-        if subject not in seen:
-            seen[subject] = (index, capability)
-            continue
-        first_index, first = seen[subject]
-        line = table.line("allow", first_index)
-        place = "" if line is None else f" on line {line}"
-        verb = "repeats" if first == capability else "contradicts"
-        message = f"{str(capability)!r} {verb} {str(first)!r}{place}"
-        raise table.error(message, "allow", index, code="config.contradiction")
+        same = seen.setdefault(_subject(capability), [])
+        for first_index, first in same:
+            if _exclude_each_other(first, capability):
+                line = table.line("allow", first_index)
+                place = "" if line is None else f" on line {line}"
+                verb = "repeats" if first == capability else "contradicts"
+                message = f"{str(capability)!r} {verb} {str(first)!r}{place}"
+                old = shlex.quote(str(first))
+                hint = f"keep one of the two; before a grant: hatchway revoke {name} {old}"
+                raise table.error(message, "allow", index, code="config.contradiction", hint=hint)
+        same.append((index, capability))
 
 
-_SECRET_SOURCES = ("env:", "file:", "keyring:", "command:")
-
-
-def _refuse_secrets(table: Table) -> None:
-    """Secrets are understood, so that mistakes in them show, but not yet acted upon."""
-    for index, secret in enumerate(table.tables("secrets")):
-        secret.only("name", "from", "to", "header", "value")
-        for key in ("name", "from", "to"):
-            if not secret.text(key, limit=4096):
-                raise secret.error(f"a secret needs {key!r}", key)
-        if not str(secret.text("from", limit=4096)).startswith(_SECRET_SOURCES):
-            message = f"'from' starts with one of {', '.join(_SECRET_SOURCES)}"
-            raise secret.error(message, "from")
-        message = "this version of Hatchway cannot inject secrets yet"
-        raise table.error(message, "secrets", index, code="config.unsupported")
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """How a limit is written and between which values it may lie."""
-
-    attribute: str
-    parse: Any
-    smallest: float
-    largest: float
-    spelled: str
-
-
-LIMIT_KEYS: dict[str, _Range] = {
-    "fuel": _Range("fuel", parse_count, 1, (1 << 63) - 1, "1 to 2^63 - 1"),
-    "deadline": _Range("deadline_seconds", parse_seconds, 0.001, 3600.0, "1ms to 60m"),
-    "memory": _Range("memory_bytes", parse_bytes, 64 * KIBIBYTE, FOUR_GIBIBYTES, "64KiB to 4GiB"),
-    "output": _Range("output_bytes", parse_bytes, 1, 64 * MEBIBYTE, "1B to 64MiB"),
-    "scratch": _Range("scratch_bytes", parse_bytes, 0, FOUR_GIBIBYTES, "0B to 4GiB"),
-    "table_elements": _Range("table_elements", parse_count, 0, 10_000_000, "0 to 10000000"),
-    "instances": _Range("instances", parse_count, 1, 1000, "1 to 1000"),
-    "host_calls": _Range("host_calls", parse_count, 0, (1 << 53), "0 to 2^53"),
+LIMIT_KEYS: dict[str, Range] = {
+    "fuel": Range("fuel", parse_count, 1, (1 << 63) - 1, "1 to 2^63 - 1"),
+    "deadline": Range("deadline_seconds", parse_seconds, 0.001, 3600.0, "1ms to 60m"),
+    "memory": Range("memory_bytes", parse_bytes, 64 * KIBIBYTE, FOUR_GIBIBYTES, "64KiB to 4GiB"),
+    "output": Range("output_bytes", parse_bytes, 1, 64 * MEBIBYTE, "1B to 64MiB"),
+    "scratch": Range("scratch_bytes", parse_bytes, 0, FOUR_GIBIBYTES, "0B to 4GiB"),
+    "table_elements": Range("table_elements", parse_count, 0, 10_000_000, "0 to 10000000"),
+    "instances": Range("instances", parse_count, 1, 1000, "1 to 1000"),
+    "host_calls": Range("host_calls", parse_count, 0, (1 << 53), "0 to 2^53"),
 }
 """Every key of `[tools.NAME.limits]`."""
-
-
-def _limits(table: Table) -> Limits:
-    table.only(*LIMIT_KEYS)
-    defaults = {item.name: getattr(Limits(), item.name) for item in fields(Limits)}
-    values = {}
-    for key, spec in LIMIT_KEYS.items():
-        value = table.parsed(key, spec.parse, defaults[spec.attribute])
-        if not spec.smallest <= value <= spec.largest:
-            written = shown(table.values[key])
-            raise table.error(f"{key!r} lies between {spec.spelled}, got {written}", key)
-        values[spec.attribute] = value
-    return Limits(**values)

@@ -15,6 +15,7 @@ from hatchway.core.capability import (
     SocketAccess,
     ToolUse,
 )
+from hatchway.policy.authority import is_inside
 from hatchway.policy.cover import covering
 from hatchway.policy.decide import next_step, what_the_host_lacks
 from hatchway.policy.document import unsupported_reason
@@ -56,7 +57,8 @@ def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
     if found is not None:
         line = entry.allow_lines[entry.allow.index(found)] if entry.allow_lines else None
         place = policy.file if line is None else f"{policy.file}:{line}"
-        return Explanation(is_allowed=True, reason=f"{found} at {place} covers {wanted}")
+        reason = f"{found} at {place} covers {wanted}{_conditions(policy, found, wanted)}"
+        return Explanation(is_allowed=True, reason=reason)
     allowed = ", ".join(str(capability) for capability in entry.allow) or "nothing"
     unsupported = unsupported_reason(wanted)
     return Explanation(
@@ -68,13 +70,25 @@ def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
     )
 
 
+def _conditions(policy: Policy, found: Capability, wanted: Capability) -> str:
+    """What else a request to a granted origin depends on, in words that follow."""
+    if not isinstance(found, HttpAccess) or not isinstance(wanted, HttpAccess):
+        return ""
+    said = ""
+    if is_inside(wanted.host) and not found.is_internal:
+        said += f"; no request arrives, because {wanted.host} is inside and it lacks ';internal'"
+    if policy.flow is not None and covering(policy.flow.may_reach, wanted) is None:
+        said += "; after a private read it is denied, because [flow] does not name it"
+    return said
+
+
 def without(capability: Capability) -> str:
     """What a guest sees that lacks `capability`."""
     match capability:
         case FileAccess():
             return "no directory; every attempt answers ENOTCAPABLE and is recorded with its path"
         case HttpAccess():
-            return "HTTP-request-denied"
+            return "HTTP-request-denied; every attempt is recorded with its origin"
         case SocketAccess():
             return "access-denied"
         case EnvironmentVariable():

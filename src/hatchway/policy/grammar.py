@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from typing import TYPE_CHECKING, Literal, cast
@@ -21,6 +22,10 @@ from hatchway.core.capability import (
 )
 from hatchway.core.errors import ConfigError
 from hatchway.core.untrusted import printable
+from hatchway.policy.advice import has_userinfo, spellings_near, without_userinfo
+from hatchway.policy.authority import address_of, read_authority
+from hatchway.policy.egress import FORBIDDEN_METHODS, METHOD
+from hatchway.policy.segments import plain_segments
 from hatchway.policy.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -35,14 +40,20 @@ MAX_LENGTH = 4096
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
-_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
-_HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*", re.ASCII)
-_METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
-_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _ORIGIN = re.compile(r"(https?)://([^/]*)(/.*)?", re.ASCII)
 
 
-def parse_capability(text: str, *, side: Side, base: str = "/") -> Capability:  # noqa: C901 - a case per kind
+class _MisspeltError(ConfigError):
+    """What is wrong with a text, apart from the text."""
+
+    code = "config.bad_capability"
+
+
+class _UnknownError(_MisspeltError):
+    """A capability of that name does not exist."""
+
+
+def parse_capability(text: str, *, side: Side, base: str = "/") -> Capability:
     """The capability that `text` spells.
 
     Args:
@@ -51,32 +62,78 @@ def parse_capability(text: str, *, side: Side, base: str = "/") -> Capability:  
         base: The absolute directory that relative host paths start from.
 
     Raises:
-        ConfigError: `config.bad_capability`, saying what was expected.
+        ConfigError: `config.bad_capability`, saying what was expected and what may have been
+            meant. It never repeats a name or a password that stands before a host.
     """
+    try:
+        return _read(text, side, base)
+    except _MisspeltError as error:
+        why, hint = _diagnosis(text, error, side, base)
+        shown = printable(without_userinfo(text))
+        message = f"{shown!r} is not a capability: {why}"
+        if isinstance(error, _UnknownError) and why == error.message:
+            message = f"{why} in {shown!r}"
+        raise ConfigError(message, code=error.code, hint=hint) from error.__cause__
+
+
+def parse_origin(text: str) -> HttpAccess:
+    """The origin that `text` spells, as a policy writes it where no power is given away.
+
+    Raises:
+        ConfigError: `config.bad_capability`, which speaks of an origin and of no capability.
+    """
+    try:
+        return cast("HttpAccess", _read(f"net.http={text}", "allowed", "/"))
+    except _MisspeltError as error:
+        why, hint = _diagnosis(f"net.http={text}", error, "allowed", "/")
+        shown = printable(without_userinfo(text))
+        message = f"{shown!r} is not an origin: {why}"
+        hint = None if hint is None else hint.replace("net.http=", "").replace(";internal", "")
+        raise ConfigError(message, code=error.code, hint=hint) from error.__cause__
+
+
+def _diagnosis(text: str, error: ConfigError, side: Side, base: str) -> tuple[str, str | None]:
+    """What is wrong with a text that could not be read, and what may have been meant."""
+    if has_userinfo(text):
+        return "an origin has no user name and no password", _SECRETS
+    if len(text) > MAX_LENGTH or without_userinfo(text) != text:
+        return error.message, error.hint
+    hint = error.hint
+    if text.startswith(("net.socket=", "net.dns=")):
+        hint = _NOT_GRANTED
+    for near in spellings_near(text):
+        # Only what can be read is suggested.
+        with contextlib.suppress(ConfigError):
+            meant = f"did you mean {str(_read(near, side, base))!r}?"
+            return error.message, f"{hint}; {meant}" if hint == _NOT_GRANTED else meant
+    return error.message, hint
+
+
+def _read(text: str, side: Side, base: str) -> Capability:  # noqa: C901 - a case per kind
     if len(text) > MAX_LENGTH:
-        raise _bad(text, f"at most {MAX_LENGTH} characters are allowed")
+        raise _bad(f"at most {MAX_LENGTH} characters are allowed")
     head, has_scope, scope = text.partition("=")
     if head.split(";", 1)[0] in ("clock", "random"):
         return _without_scope(text)
     if head not in CAPABILITY_NAMES:
         raise _unknown(text, head)
     if not has_scope or not scope:
-        raise _bad(text, f"{head} needs a scope, as in {_EXAMPLES[head]}")
+        raise _bad(f"{head} needs a scope, as in {_EXAMPLES[head]}")
     if _has_control_characters(scope):
-        raise _bad(text, "control characters are not allowed")
+        raise _bad("control characters are not allowed")
     if head == "env":
-        return _variable(text, scope, side)
+        return _variable(scope, side)
     scope, *options = scope.split(";")
-    settings = _options(text, head, options, side)
+    settings = _options(head, options, side)
     match head:
         case "fs.read" | "fs.write":
-            return _files(text, head, scope, settings, side, base)
+            return _files(head, scope, settings, side, base)
         case "net.http":
-            return _http(text, scope, settings)
+            return _http(scope, settings)
         case "net.socket" | "net.dns":
-            return _socket(text, head, scope)
+            return _socket(head, scope)
         case _:
-            return _tool(text, scope)
+            return _tool(scope)
 
 
 _EXAMPLES = {
@@ -99,91 +156,94 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _bad(text: str, why: str) -> ConfigError:
-    return ConfigError(
-        f"{printable(text)!r} is not a capability: {why}", code="config.bad_capability"
+_SECRETS = "use secrets: the broker puts them into requests, and the tool never sees them"
+_NOT_GRANTED = "raw sockets and raw look-ups cannot be granted, and net.http needs neither"
+
+
+def _bad(why: str, hint: str | None = None) -> _MisspeltError:
+    return _MisspeltError(why, hint=hint)
+
+
+def _unknown(text: str, head: str) -> _UnknownError:
+    shown = printable(without_userinfo(text) if "@" in text else head)
+    return _UnknownError(
+        f"unknown capability {shown!r}", hint=_nearest(head, CAPABILITY_NAMES, "known are")
     )
 
 
-def _unknown(text: str, head: str) -> ConfigError:
-    close = difflib.get_close_matches(head, CAPABILITY_NAMES, n=1)
-    known = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(CAPABILITY_NAMES)}"
-    return ConfigError(
-        f"unknown capability {printable(head)!r} in {printable(text)!r}",
-        code="config.bad_capability",
-        hint=known,
-    )
+def _nearest(word: str, known: tuple[str, ...], otherwise: str) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"{otherwise} {', '.join(known)}"
 
 
 def _without_scope(text: str) -> Capability:
     kinds: dict[str, Callable[[], Capability]] = {"clock": Clock, "random": RandomSource}
     if text not in kinds:
-        raise _bad(text, f"{text.split('=', 1)[0].split(';', 1)[0]} takes no scope and no options")
+        raise _bad(f"{text.split('=', 1)[0].split(';', 1)[0]} takes no scope and no options")
     return kinds[text]()
 
 
-def _options(text: str, head: str, options: list[str], side: Side) -> dict[str, str]:
+def _options(head: str, options: list[str], side: Side) -> dict[str, str]:
     settings: dict[str, str] = {}
     for option in options:
         name, has_value, value = option.partition("=")
         if side == "wanted":
-            raise _bad(text, "options are the operator's to choose, not the manifest's")
+            raise _bad("options are the operator's to choose, not the manifest's")
         if name not in _OPTIONS[head]:
-            raise _bad(text, f"{head} has no option {printable(name)!r}")
+            hint = _nearest(name, _OPTIONS[head], "known are") if _OPTIONS[head] else None
+            raise _bad(f"{head} has no option {printable(name)!r}", hint)
         if name in settings:
-            raise _bad(text, f"the option {name!r} stands there twice")
+            raise _bad(f"the option {name!r} stands there twice")
         if bool(has_value) != (name in ("quota", "methods")):
             wants = "a value" if name in ("quota", "methods") else "no value"
-            raise _bad(text, f"the option {name!r} takes {wants}")
+            raise _bad(f"the option {name!r} takes {wants}")
         settings[name] = value
     return settings
 
 
-def _variable(text: str, scope: str, side: Side) -> Capability:
+def _variable(scope: str, side: Side) -> Capability:
     variable, has_value, value = scope.partition("=")
     if not VARIABLE.fullmatch(variable):
-        raise _bad(text, f"{printable(variable)!r} is not a variable's name")
+        raise _bad(f"{printable(variable)!r} is not a variable's name")
     if has_value and side == "wanted":
-        raise _bad(text, "a manifest names variables; their values are the operator's")
+        raise _bad("a manifest names variables; their values are the operator's")
     return EnvironmentVariable(variable=variable, value=value if has_value else None)
 
 
-def _files(
-    text: str, head: str, scope: str, settings: dict[str, str], side: Side, base: str
-) -> Capability:
+def _files(head: str, scope: str, settings: dict[str, str], side: Side, base: str) -> Capability:
     access = cast("Literal['read', 'write']", head.removeprefix("fs."))
     host, has_guest, guest = scope.partition(":")
     if side == "wanted":
         if has_guest:
-            raise _bad(text, "a manifest names the guest directory only")
-        return FileAccess(access=access, guest_path=_guest_path(text, host))
-    host_path = absolute_path(_unescaped(text, host), base)
+            raise _bad("a manifest names the guest directory only")
+        return FileAccess(access=access, guest_path=_guest_path(host))
+    host_path = absolute_path(_unescaped(host), base)
     quota = None
     if "quota" in settings:
         try:
             quota = parse_bytes(settings["quota"])
         except ValueError as error:
-            raise _bad(text, str(error)) from error
+            raise _bad(str(error)) from error
     return FileAccess(
         access=access,
         host_path=host_path,
-        guest_path=_guest_path(text, guest) if has_guest else host_path,
+        guest_path=_guest_path(guest) if has_guest else host_path,
         is_shared="shared" in settings,
         quota_bytes=quota,
     )
 
 
-def _unescaped(text: str, path: str) -> str:
+def _unescaped(path: str) -> str:
     if not path:
-        raise _bad(text, "a directory's name is missing")
+        raise _bad("a directory's name is missing")
     try:
         decoded = unquote(path, errors="strict") if "%" in path else path
     except UnicodeDecodeError as error:
-        raise _bad(text, "a path is UTF-8 where it is percent-encoded") from error
+        raise _bad("a path is UTF-8 where it is percent-encoded") from error
     if "\0" in decoded:
-        raise _bad(text, "a path cannot contain a NUL byte")
+        raise _bad("a path cannot contain a NUL byte")
     if _has_control_characters(decoded):
-        raise _bad(text, "control characters are not allowed")
+        raise _bad("control characters are not allowed")
     return decoded
 
 
@@ -191,12 +251,12 @@ def _has_control_characters(text: str) -> bool:
     return any(ord(character) < 32 or ord(character) == 127 for character in text)
 
 
-def _guest_path(text: str, path: str) -> str:
-    decoded = _unescaped(text, path)
+def _guest_path(path: str) -> str:
+    decoded = _unescaped(path)
     if not decoded.startswith("/"):
-        raise _bad(text, f"the guest directory must be absolute, got {printable(decoded)!r}")
+        raise _bad(f"the guest directory must be absolute, got {printable(decoded)!r}")
     if ".." in decoded.split("/"):
-        raise _bad(text, "the guest directory must not contain '..'")
+        raise _bad("the guest directory must not contain '..'")
     return absolute_path(decoded, "/")
 
 
@@ -212,56 +272,74 @@ def absolute_path(path: str, base: str) -> str:
     return "/" + "/".join(kept)
 
 
-def _http(text: str, scope: str, settings: dict[str, str]) -> Capability:
+def _http(scope: str, settings: dict[str, str]) -> Capability:
     match = _ORIGIN.fullmatch(scope)
     if match is None:
-        raise _bad(text, f"expected an origin, as in {_EXAMPLES['net.http']}")
+        if "://" in scope and not scope.lower().startswith(("http://", "https://")):
+            raise _bad("the scheme is http or https, and no other")
+        raise _bad("expected an origin, as in https://api.example.com")
     scheme = cast("Literal['http', 'https']", match[1])
-    host, port = _host_and_port(text, match[2], DEFAULT_PORTS[scheme])
-    methods = tuple(sorted(set(settings["methods"].split(",")))) if "methods" in settings else None
-    if methods is not None and not all(_METHOD.fullmatch(method) for method in methods):
-        raise _bad(text, "methods are upper-case words with commas between them")
+    host, port = _host_and_port(match[2], DEFAULT_PORTS[scheme])
+    if host.startswith("*.") and "internal" in settings:
+        raise _bad("'internal' is said of one exact host, never of a wildcard")
     return HttpAccess(
         scheme=scheme,
         host=host,
         port=port,
-        path_prefix=_prefix(text, match[3]),
-        methods=methods,
+        path_prefix=_prefix(match[3] or "/"),
+        methods=_methods(settings["methods"]) if "methods" in settings else None,
         is_internal="internal" in settings,
         is_private="private" in settings,
     )
 
 
-def _prefix(text: str, written: str | None) -> str:
-    prefix = _unescaped(text, written or "/")
-    parts = prefix.split("/")
-    if "?" in prefix or "#" in prefix or "." in parts or ".." in parts or "" in parts[1:-1]:
-        raise _bad(text, "a path prefix has no query, fragment, dot or empty segments")
-    return "/" + "/".join(part for part in parts if part)
+def _methods(written: str) -> tuple[str, ...]:
+    methods = sorted(set(written.split(",")))
+    if not all(METHOD.fullmatch(method) for method in methods):
+        upper = sorted({method.upper() for method in methods})
+        is_near = written.isascii() and all(METHOD.fullmatch(method) for method in upper)
+        hint = f"did you mean 'methods={','.join(upper)}'?" if is_near else None
+        raise _bad("methods are upper-case words with commas between them", hint)
+    if refused := FORBIDDEN_METHODS.intersection(methods):
+        raise _bad(f"{min(refused)} is never sent, whatever is granted")
+    return tuple(methods)
 
 
-def _host_and_port(text: str, written: str, default: int | None) -> tuple[str, int]:
-    host, has_port, port = written.partition(":")
-    host = host.lower()
-    if not _HOST.fullmatch(host):
-        raise _bad(text, f"{printable(host)!r} is not a host name")
-    if not has_port and default is not None:
-        return host, default
-    if not _PORT.fullmatch(port) or not 0 < int(port) < 1 << 16:
-        raise _bad(text, f"expected a port from 1 to 65535, got {printable(port)!r}")
-    return host, int(port)
+def _prefix(written: str) -> str:
+    segments = None if set(written) & set("?#") else plain_segments(written)
+    if segments is None or any(set(segment) & set("?#") for segment in segments):
+        why = "a path prefix has no query, fragment, dot or empty segments, nor disguised ones"
+        raise _bad(why)
+    return "/" + "/".join(segments)
 
 
-def _socket(text: str, head: str, scope: str) -> Capability:
+def _host_and_port(written: str, default: int | None) -> tuple[str, int]:
+    is_wildcard = written.startswith("*.")
+    try:
+        host, port = read_authority(written.removeprefix("*."))
+    except ValueError as error:
+        raise _bad(str(error)) from error
+    if is_wildcard and address_of(host) is not None:
+        raise _bad("a wildcard stands before a name, never before an address")
+    if is_wildcard and "." not in host:
+        raise _bad(f"a wildcard for every name below {host!r} is too wide")
+    if port is None:
+        port = default
+    if port is None:
+        raise _bad("expected a port from 1 to 65535, got ''")
+    return f"*.{host}" if is_wildcard else host, port
+
+
+def _socket(head: str, scope: str) -> Capability:
     kind = cast("Literal['socket', 'dns']", head.removeprefix("net."))
-    host, port = _host_and_port(text, scope, None)
+    host, port = _host_and_port(scope, None)
     return SocketAccess(kind=kind, host=host, port=port)
 
 
-def _tool(text: str, scope: str) -> Capability:
+def _tool(scope: str) -> Capability:
     tool, has_function, function = scope.partition(".")
     if not TOOL_NAME.fullmatch(tool):
-        raise _bad(text, f"{printable(tool)!r} is not a tool's name")
+        raise _bad(f"{printable(tool)!r} is not a tool's name")
     if has_function and not _FUNCTION_NAME.fullmatch(function):
-        raise _bad(text, f"{printable(function)!r} is not a function's name")
+        raise _bad(f"{printable(function)!r} is not a function's name")
     return ToolUse(tool=tool, function=function if has_function else None)

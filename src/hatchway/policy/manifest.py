@@ -52,15 +52,6 @@ def parse_manifest_toml(text: str, *, file: str) -> Manifest:
     return _manifest(read_toml(text, file=file))
 
 
-def parse_manifest_json(data: bytes, *, file: str) -> Manifest:
-    """The manifest in an artifact's `hatchway` section.
-
-    Raises:
-        ConfigError: Naming the artifact and the key.
-    """
-    return manifest_from_values(manifest_values(data, file=file), file=file)
-
-
 def manifest_values(data: bytes, *, file: str) -> dict[str, Any]:
     """The document in an artifact's `hatchway` section, not looked at any further.
 

@@ -6,28 +6,51 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from hatchway.core.capability import FileAccess, HttpAccess
-from hatchway.core.limits import Limits
-from hatchway.policy.cover import covers
+from hatchway.policy.cover import covering, covers
 
 if TYPE_CHECKING:
     from hatchway.core.capability import Capability
-    from hatchway.policy.document import ToolPolicy
+    from hatchway.core.egress import EgressLimits
+    from hatchway.core.limits import Limits
+    from hatchway.policy.document import Policy, ToolPolicy
 
 
-def is_narrowed(before: ToolPolicy, after: ToolPolicy) -> bool:
-    """Whether a call that `before` allowed holds something that `after` would not give it.
+def is_narrowed(before: Policy, after: Policy, name: str) -> bool:
+    """Whether a call that `before` allowed the entry `name` holds what `after` would not give it.
 
     That is a capability that nothing in `after` covers with options as wide, a limit that
-    became smaller, or code of a compiler that `after` does not allow. What `after` adds is
-    no reason to stop a call.
+    became smaller, a secret that is another one or none any more, or code of a compiler that
+    `after` does not allow. For an entry with origins it is also another way to the network, or
+    less that may be reached after a private read. What `after` adds is no reason to stop a
+    call.
     """
+    held, left = before.tools[name], after.tools[name]
     return (
-        any(not _is_still_allowed(held, after) for held in before.allow)
-        or any(
-            getattr(after.limits, limit.name) < getattr(before.limits, limit.name)
-            for limit in fields(Limits)
-        )
-        or after.compiler not in (None, before.compiler)
+        any(not _is_still_allowed(capability, left) for capability in held.allow)
+        or _is_smaller(left.limits, held.limits)
+        or _is_smaller(left.egress, held.egress)
+        or not set(held.secrets) <= set(left.secrets)
+        or left.compiler not in (None, held.compiler)
+        or (_has_origins(held) and _is_network_narrowed(before, after))
+    )
+
+
+def _is_smaller(after: Limits | EgressLimits, before: Limits | EgressLimits) -> bool:
+    return any(getattr(after, limit.name) < getattr(before, limit.name) for limit in fields(before))
+
+
+def _has_origins(entry: ToolPolicy) -> bool:
+    return any(isinstance(capability, HttpAccess) for capability in entry.allow)
+
+
+def _is_network_narrowed(before: Policy, after: Policy) -> bool:
+    if before.route != after.route:
+        return True
+    if after.flow is None:
+        return False
+    # Everything could be reached without a rule, which no list is as wide as.
+    return before.flow is None or any(
+        covering(after.flow.may_reach, origin) is None for origin in before.flow.may_reach
     )
 
 

@@ -24,7 +24,7 @@ _OCI = re.compile(
     re.ASCII,
 )
 _WEB = re.compile(
-    rf"(?P<scheme>https?)://{_HOST}/(?P<path>[A-Za-z0-9._~!$&'()+,;=:@/-]+?)(?:@{_DIGEST}|#sha256=[0-9a-f]{{64}})?",
+    rf"(?P<scheme>https?)://{_HOST}/(?P<path>[A-Za-z0-9._~!$&'()+,;=:@/-]*?)(?:@{_DIGEST}|#sha256=[0-9a-f]{{64}})?",
     re.ASCII,
 )
 _PYPI = re.compile(

@@ -136,8 +136,8 @@ def drift_between(
         signers_lost=signers[1],
         texts=texts,
         unshown=unshown,
-        mapping=_changes(_mapping(old.manifest), _mapping(new.manifest)),
-        facts=_changes(_facts(old), _facts(new)),
+        mapping=differences(_mapping(old.manifest), _mapping(new.manifest)),
+        facts=differences(_facts(old), _facts(new)),
     )
 
 
@@ -196,7 +196,7 @@ def _texts(
     unshown: list[str] = []
     for name in names:
         if name in old and name in new:
-            shown += _changes({name: old[name]}, {name: new[name]})
+            shown += differences({name: old[name]}, {name: new[name]})
         else:
             unshown.append(name)
     return tuple(shown), tuple(unshown)
@@ -228,8 +228,8 @@ def _facts(tool: LockedTool) -> dict[str, Any]:
     return {key: value for key, value in tool.to_values().items() if key not in _COMPARED}
 
 
-def _changes(old: Any, new: Any) -> tuple[Change, ...]:
-    """Every single value that differs, in the order of the places."""
+def differences(old: Any, new: Any) -> tuple[Change, ...]:
+    """Every single value that differs between two JSON values, in the order of the places."""
     before, after = dict(_leaves(old, ())), dict(_leaves(new, ()))
     places = sorted({**before, **after}, key=lambda place: [(isinstance(p, int), p) for p in place])
     changes = (

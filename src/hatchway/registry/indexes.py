@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from hatchway.core.errors import ConfigError
 from hatchway.core.secret import Secret
 from hatchway.core.untrusted import printable
 from hatchway.registry.credentials import Login
-from hatchway.registry.hosts import Url, parse_url
+from hatchway.registry.hosts import Url, join_url, parse_url
+from hatchway.registry.json_text import malformed
+from hatchway.registry.members import MAX_PACKAGE_BYTES
+from hatchway.registry.transport import require_success
+
+if TYPE_CHECKING:
+    from hatchway.registry.transport import Answer, Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +62,30 @@ class Index:
         if self.login is None or url.origin != self.base.origin:
             return None
         return self.login.header()
+
+    def package(
+        self, place: str, transport: Transport, *, said: Answer, what: str, name: str
+    ) -> bytes:
+        """The file at a place that an answer of the index names.
+
+        Args:
+            place: Its URL, perhaps relative to where the answer came from.
+            transport: Asks for it.
+            said: The answer.
+            what: What messages call the answer.
+            name: What messages call the package.
+
+        Raises:
+            RegistryError: It is no place, or it cannot be had.
+        """
+        try:
+            url = join_url(said.url, place)
+        except ValueError as error:
+            raise malformed(what, str(error)) from error
+        answer = transport.request(
+            "GET",
+            url,
+            limit_bytes=MAX_PACKAGE_BYTES,
+            authorization=self.authorization_for(url),
+        )
+        return require_success(answer, name).body

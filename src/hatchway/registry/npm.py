@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hatchway.core.errors import RegistryError
-from hatchway.registry.hosts import join_url
 from hatchway.registry.indexes import Index
 from hatchway.registry.json_text import malformed, read_object
-from hatchway.registry.members import MAX_PACKAGE_BYTES
 from hatchway.registry.tarballs import member_of_tarball
 from hatchway.registry.transport import Transport, require_success
 
@@ -53,19 +51,7 @@ def fetch_npm(
     )
     what = f"what {url.origin} says about {name}"
     tarball, integrity = tarball_of(read_object(answer.body, what=what), reference, what=what)
-    try:
-        place = join_url(answer.url, tarball)
-    except ValueError as error:
-        raise malformed(what, str(error)) from error
-    package = require_success(
-        transport.request(
-            "GET",
-            place,
-            limit_bytes=MAX_PACKAGE_BYTES,
-            authorization=index.authorization_for(place),
-        ),
-        name,
-    ).body
+    package = index.package(tarball, transport, said=answer, what=what, name=name)
     found = base64.b64encode(hashlib.sha512(package).digest()).decode()
     if found not in integrity:
         message = f"the tarball of {name} must be sha512-{integrity[0]}, and is sha512-{found}"

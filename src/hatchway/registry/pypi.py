@@ -13,10 +13,8 @@ from urllib.parse import unquote
 from hatchway.core.errors import RegistryError
 from hatchway.core.untrusted import printable
 from hatchway.registry.digests import is_digest, require_digest
-from hatchway.registry.hosts import join_url
 from hatchway.registry.indexes import Index
 from hatchway.registry.json_text import malformed, read_object
-from hatchway.registry.members import MAX_PACKAGE_BYTES
 from hatchway.registry.transport import Transport, require_success
 from hatchway.registry.wheels import member_of_wheel
 
@@ -54,19 +52,7 @@ def fetch_pypi(
         raise RegistryError(message, code="registry.unsupported")
     what = f"what {url.origin} says about {reference.name}"
     file = choose_wheel(read_object(answer.body, what=what), reference, what=what)
-    try:
-        place = join_url(answer.url, file["url"])
-    except ValueError as error:
-        raise malformed(what, str(error)) from error
-    package = require_success(
-        transport.request(
-            "GET",
-            place,
-            limit_bytes=MAX_PACKAGE_BYTES,
-            authorization=index.authorization_for(place),
-        ),
-        name,
-    ).body
+    package = index.package(file["url"], transport, said=answer, what=what, name=name)
     require_digest(package, f"sha256:{file['hashes']['sha256']}", what=f"the wheel of {name}")
     return member_of_wheel(package, reference.member, limit_bytes=limit_bytes)
 

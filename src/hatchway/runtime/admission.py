@@ -16,8 +16,8 @@ from hatchway.provenance.canonical import canonical_digest
 from hatchway.provenance.lockfile import LockedTool
 from hatchway.registry.fetching import fetch
 from hatchway.registry.reference import place_of
-from hatchway.runtime.auditing import subject_of
 from hatchway.runtime.manifests import find_manifest, pinned_manifest
+from hatchway.runtime.subjects import subject_of
 from hatchway.runtime.toolset import Toolset, tools_of, visible_fields
 from hatchway.runtime.trusting import bundles_beside
 

@@ -10,8 +10,8 @@ from hatchway.audit.reading import read_artifact
 from hatchway.core.errors import AdmissionError
 from hatchway.provenance.canonical import canonical_digest
 from hatchway.provenance.capability_statement import CapabilityStatement
-from hatchway.runtime.auditing import subject_of
 from hatchway.runtime.manifests import find_manifest
+from hatchway.runtime.subjects import subject_of
 from hatchway.runtime.toolset import visible_fields
 
 if TYPE_CHECKING:

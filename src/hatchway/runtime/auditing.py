@@ -5,18 +5,18 @@ Nothing here compiles or runs anything, and a policy that nobody trusts is only 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hatchway.audit.evaluate import audit, malformed_report
 from hatchway.audit.places import Places
 from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
 from hatchway.audit.rules import bin_001_malformed
-from hatchway.audit.subject import Neighbour, Subject
-from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError
+from hatchway.core.errors import AdmissionError, HatchwayError
 from hatchway.policy.document import FILE_NAME
 from hatchway.policy.positions import key_lines
 from hatchway.policy.reading import MAX_DOCUMENT_BYTES
@@ -24,109 +24,31 @@ from hatchway.registry.reference import PathReference, parse_reference, place_of
 from hatchway.registry.regular import read_regular
 from hatchway.registry.source import read_file, read_source
 from hatchway.registry.store import digest_of
+from hatchway.runtime.below import files_below, too_many
 from hatchway.runtime.drifting import drift_in
 from hatchway.runtime.manifests import FoundManifest, find_manifest, pinned_manifest
 from hatchway.runtime.project import Project
-from hatchway.runtime.toolset import tools_of
+from hatchway.runtime.subjects import members_of, subject_of
 from hatchway.runtime.trusting import bundles_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date
 
-    from hatchway.audit.artifact import Artifact
     from hatchway.audit.report import Report
+    from hatchway.audit.subject import Neighbour, Subject
     from hatchway.core.capability import FileAccess
-    from hatchway.core.manifest import Manifest
-    from hatchway.core.tool import Tool
-    from hatchway.policy.document import Policy, ToolPolicy
+    from hatchway.policy.document import Policy
     from hatchway.policy.positions import KeyPath
-    from hatchway.provenance.lockfile import LockedTool, Lockfile
+    from hatchway.provenance.lockfile import Lockfile
     from hatchway.registry.store import ArtifactStore
     from hatchway.runtime.trust import TrustedProjects
     from hatchway.runtime.trusting import Trusting
 
+_Failed: TypeAlias = "list[tuple[Path, HatchwayError]]"
+
 MAX_FILES = 2000
 """Artifacts and policies below one audited directory."""
-
-_PASSED_OVER = frozenset({"node_modules", "site-packages", ".venv", ".tox", ".nox", ".cache"})
-"""Directories of other people's files. They are named, because anybody can call one so."""
-
-_OF_TOOLS = frozenset({".git", ".hg", ".jj", ".svn", "__pycache__"})
-"""Directories that no checkout brings along, or that hold nothing but what Python compiled."""
-
-
-def subject_of(  # noqa: PLR0913 - every side of what is compared
-    *,
-    name: str,
-    data: bytes,
-    manifest: Manifest | None,
-    manifest_values: Mapping[str, object] | None = None,
-    policy: Policy | None = None,
-    lock: Lockfile | None = None,
-    refused: Mapping[FileAccess, str] | None = None,
-    engine_imports: tuple[str, ...] | None = None,
-    neighbours: tuple[Neighbour, ...] = (),
-    artifact: Artifact | None = None,
-) -> Subject:
-    """Everything that is said about one artifact, brought together.
-
-    Args:
-        name: The policy entry, or the artifact's stem.
-        data: The artifact.
-        manifest: What its author says.
-        manifest_values: The same as plain values; those of a manifest that was refused.
-        policy: Where its entry is looked up.
-        lock: Where it may be pinned.
-        refused: Directories that the host would not grant, and why.
-        engine_imports: What it imports according to the engine.
-        neighbours: The other tools of the policy.
-        artifact: What was read of `data` already.
-
-    Raises:
-        AdmissionError: It cannot be read, or the manifest does not fit it.
-    """
-    artifact = artifact or read_artifact(data)
-    entry = None if policy is None else policy.tools.get(name)
-    pinned = None
-    if entry is not None and lock is not None:
-        pinned = name in lock.tools and lock.tools[name].digest == artifact.digest
-    if manifest_values is None and manifest is not None:
-        manifest_values = manifest.source
-    return Subject(
-        name=name,
-        artifact=artifact,
-        data=data,
-        manifest=manifest,
-        manifest_values=manifest_values,
-        tools=_tools(name, artifact, manifest),
-        entry=entry,
-        is_pinned=pinned,
-        neighbours=neighbours,
-        refused_directories=refused or {},
-        base=None if policy is None else str(Path(policy.file).parent),
-        engine_imports=engine_imports,
-    )
-
-
-def _tools(name: str, artifact: Artifact, manifest: Manifest | None) -> tuple[Tool, ...]:
-    try:
-        return tools_of(name, artifact.digest, artifact.surface, manifest).tools
-    except AdmissionError as error:
-        if error.code != "admission.no_tools":
-            raise
-        return ()
-
-
-def under(policy: Policy, subject: Subject, refused: Mapping[FileAccess, str]) -> Subject:
-    """`subject` as it would stand in `policy`, which is about to pin it."""
-    return replace(
-        subject,
-        entry=policy.tools[subject.name],
-        is_pinned=True,
-        base=str(Path(policy.file).parent),
-        refused_directories=refused,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +69,12 @@ class AuditedProject:
     """Everything below one directory.
 
     Attributes:
+        failed: What could not be audited, and why. Files are named as a report names them.
         passed_over: Directories that were not looked into, as a report names files.
     """
 
     audited: tuple[Audited, ...]
+    failed: tuple[tuple[str, HatchwayError], ...]
     passed_over: tuple[str, ...]
 
 
@@ -196,27 +120,43 @@ class Auditor:
     def project(self, directory: Path) -> AuditedProject:
         """Every tool of every policy below `directory`, and every artifact no policy names.
 
+        What cannot be audited keeps nothing else from being.
+
         Raises:
-            HatchwayError: A policy or an artifact cannot be read.
+            ConfigError: There is more than anybody audits at once.
         """
-        below = self._files_below(directory)
-        settings = [self._setting(self._project_of(file)) for file in below.policies]
+        below = files_below(directory, limit=MAX_FILES)
+        failed = [(file, error) for file, error in below.unreadable]
+        settings = list(self._settings(below.policies, failed))
         number = len(below.artifacts) + sum(len(setting.policy.tools) for setting in settings)
         if number > MAX_FILES:
-            raise _too_many(directory)
-        found: list[Audited] = []
-        seen: set[Path] = set()
+            raise too_many(directory, MAX_FILES)
+        found = list(self._entries(settings, failed))
+        named = {
+            (setting.project.base / entry.source).resolve()
+            for setting in settings
+            for entry in setting.policy.tools.values()
+        }
+        for file in below.artifacts:
+            if file.resolve() not in named:
+                with _noted(file, failed):
+                    found.append(self._audited(file.stem, file, None))
+        return AuditedProject(
+            audited=tuple(found),
+            failed=tuple((self._relative(file), error) for file, error in failed),
+            passed_over=tuple(map(self._relative, below.passed_over)),
+        )
+
+    def _settings(self, policies: Iterable[Path], failed: _Failed) -> Iterator[_Setting]:
+        for file in policies:
+            with _noted(file, failed):
+                yield self._setting(self._project_of(file))
+
+    def _entries(self, settings: Iterable[_Setting], failed: _Failed) -> Iterator[Audited]:
         for setting in settings:
             for name, entry in sorted(setting.policy.tools.items()):
-                seen.add((setting.project.base / entry.source).resolve())
-                found.append(self._named(name, setting))
-        found += [
-            self._audited(file.stem, file, None)
-            for file in below.artifacts
-            if file.resolve() not in seen
-        ]
-        passed_over = tuple(map(self._relative, below.passed_over))
-        return AuditedProject(audited=tuple(found), passed_over=passed_over)
+                with _noted(setting.project.base / place_of(entry.source), failed):
+                    yield self._named(name, setting)
 
     def entry(self, project: Project, name: str) -> Audited:
         """The artifact that the source of a policy's entry holds now.
@@ -253,7 +193,7 @@ class Auditor:
             lines=_lines_of(project.policy_file),
             lock=lock,
             refused=self.refused(project, policy),
-            members=_members(project, policy, lock, self.store, but=but),
+            members=members_of(project, policy, lock, self.store, but=but),
         )
 
     def _named(self, name: str, setting: _Setting) -> Audited:
@@ -348,43 +288,6 @@ class Auditor:
     def _project_of(self, file: Path) -> Project:
         return Project(policy_file=file.absolute(), is_own=False, trusted=self.trusted)
 
-    def _files_below(self, directory: Path) -> _Below:
-        """The policies and the artifacts, in a steady order, and what was not looked into.
-
-        Raises:
-            ConfigError: A directory cannot be read, or there is more than anybody audits at once.
-        """
-        below = _Below()
-        top = directory.resolve()
-        for here, inside, names in os.walk(directory, onerror=_unreadable):
-            for name in sorted(inside):
-                path = Path(here, name)
-                # A link is not followed. What it leads to is walked where it stands, if it
-                # stands here at all.
-                is_elsewhere = path.is_symlink() and not path.resolve().is_relative_to(top)
-                if name in _PASSED_OVER or is_elsewhere:
-                    below.passed_over.append(path)
-            inside[:] = sorted(
-                name for name in inside if name not in _PASSED_OVER and name not in _OF_TOOLS
-            )
-            for name in sorted(names):
-                if name == FILE_NAME:
-                    below.policies.append(Path(here, name))
-                elif name.lower().endswith(".wasm"):
-                    below.artifacts.append(Path(here, name))
-            if len(below.policies) + len(below.artifacts) > MAX_FILES:
-                raise _too_many(directory)
-        return below
-
-
-@dataclass(frozen=True, slots=True)
-class _Below:
-    """What lies below a directory."""
-
-    policies: list[Path] = field(default_factory=list)
-    artifacts: list[Path] = field(default_factory=list)
-    passed_over: list[Path] = field(default_factory=list)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Setting:
@@ -412,6 +315,15 @@ class _Setting:
         }
 
 
+@contextlib.contextmanager
+def _noted(file: Path, failed: _Failed) -> Iterator[None]:
+    """Put what goes wrong with `file` on the list, and go on."""
+    try:
+        yield
+    except HatchwayError as error:
+        failed.append((file, error))
+
+
 def _lines_of(policy_file: Path) -> dict[KeyPath, int]:
     try:
         text = read_regular(policy_file, limit_bytes=4 * MAX_DOCUMENT_BYTES).decode()
@@ -420,59 +332,6 @@ def _lines_of(policy_file: Path) -> dict[KeyPath, int]:
     except (OSError, ValueError):
         # There is none; or somebody changed it since it was understood.
         return {}
-
-
-def _unreadable(error: OSError) -> None:
-    """What cannot be listed could hold anything.
-
-    Raises:
-        ConfigError: In any case.
-    """
-    message = f"cannot read {str(error.filename)!r}: {error.strerror}"
-    raise ConfigError(message, code="config.unreadable") from error
-
-
-def _too_many(directory: Path) -> ConfigError:
-    message = f"there are more than {MAX_FILES} artifacts below {str(directory)!r}"
-    return ConfigError(message, hint="audit a directory further down")
-
-
-def neighbours_of(project: Project, name: str, store: ArtifactStore) -> tuple[Neighbour, ...]:
-    """The other tools of a policy, as far as they are known on this machine."""
-    return _members(project, project.policy(), project.lock(), store, but=name)
-
-
-def _members(
-    project: Project, policy: Policy, lock: Lockfile, store: ArtifactStore, *, but: str | None
-) -> tuple[Neighbour, ...]:
-    return tuple(
-        Neighbour(
-            owner=owner, tools=_neighbour_tools(owner, entry, lock, project, store), entry=entry
-        )
-        for owner, entry in sorted(policy.tools.items())
-        if owner != but
-    )
-
-
-def _neighbour_tools(
-    owner: str, entry: ToolPolicy, lock: Lockfile, project: Project, store: ArtifactStore
-) -> tuple[Tool, ...]:
-    locked = lock.tools.get(owner)
-    try:
-        if locked is not None:
-            return _locked_tools(owner, locked, store)
-        file = project.base / place_of(entry.source)
-        data = read_source(entry.source, base=project.base, limit_bytes=MAX_ARTIFACT_BYTES)
-        artifact = read_artifact(data)
-        return _tools(owner, artifact, find_manifest(artifact, file).manifest)
-    except HatchwayError:
-        # What is wrong with another tool is said where that one is audited.
-        return ()
-
-
-def _locked_tools(owner: str, locked: LockedTool, store: ArtifactStore) -> tuple[Tool, ...]:
-    artifact = read_artifact(store.get(locked.digest))
-    return _tools(owner, artifact, pinned_manifest(locked, name=owner))
 
 
 def _explains(report: Report) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
     from hatchway.core.limits import Limits
+    from hatchway.core.redaction import Redactor
     from hatchway.core.surface import Compiler, Surface
     from hatchway.core.tool import Tool
     from hatchway.policy.document import Policy
@@ -67,6 +68,8 @@ class Catalog:
     Attributes:
         entries: In the order of their names, so that lists are always the same.
         notices: What is offered although it is not signed as the policy asks.
+        redactor: Takes the secrets of this generation out of whatever leaves it; None where it
+            has none.
     """
 
     policy: Policy
@@ -74,6 +77,7 @@ class Catalog:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     quarantined: tuple[Quarantined, ...] = ()
     notices: tuple[Notice, ...] = ()
+    redactor: Redactor | None = None
 
     def find(self, name: str) -> Entry:
         """The tool called `name`.

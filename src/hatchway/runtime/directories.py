@@ -109,7 +109,9 @@ class Protected:
     home: Path | None
 
 
-def protected(own: Directories, home: Path | None, files: Iterable[Path]) -> Protected:
+def protected(
+    own: Directories, home: Path | None, files: Iterable[Path], secrets: Iterable[Path] = ()
+) -> Protected:
     """The places to keep away from, for the project whose policy is in force.
 
     Args:
@@ -117,10 +119,11 @@ def protected(own: Directories, home: Path | None, files: Iterable[Path]) -> Pro
         home: The user's, below which secrets, client configurations and what is started at
             login are known by name.
         files: Policy, lockfile, sidecars and artifacts of the project: not to be written.
+        secrets: Files that hold secrets of tools: not to be read by any.
     """
     bases = (own.config, own.data, own.state, own.cache)
     return Protected(
-        read=_each((*bases, *map(Path, _SYSTEM), *_named(own, home, _SECRETS))),
+        read=_each((*bases, *map(Path, _SYSTEM), *_named(own, home, _SECRETS), *secrets)),
         write=_each(
             (*files, *_named(own, home, (*_CLIENTS, *_STARTED)), *map(Path, _PROGRAMS)),
         ),

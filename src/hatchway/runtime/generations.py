@@ -91,7 +91,7 @@ class Generation:
         if after is None or after.tool.owner != before.tool.owner:
             return True
         owner = before.tool.owner
-        return is_narrowed(self.catalog.policy.tools[owner], now.policy.tools[owner])
+        return is_narrowed(self.catalog.policy, now.policy, owner)
 
     @property
     def is_in_use(self) -> bool:

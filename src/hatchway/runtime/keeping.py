@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,16 @@ from hatchway.audit.reading import read_artifact
 from hatchway.core.errors import AdmissionError, HatchwayError, RegistryError
 from hatchway.core.events import Severity
 from hatchway.policy.origins import origin_of
-from hatchway.provenance.approval import policy_digest
-from hatchway.runtime.auditing import neighbours_of, subject_of, under
+from hatchway.provenance.approval import policy_digest, secret_digests
 from hatchway.runtime.manifests import pinned_manifest
 from hatchway.runtime.overrides import lapsed
 from hatchway.runtime.previous import Previous, is_same_artifact
+from hatchway.runtime.remembered import require_as_approved
+from hatchway.runtime.subjects import neighbours_of, subject_of, under
 from hatchway.runtime.trusting import notices_in, require_trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
     from hatchway.audit.report import Report
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
     from hatchway.registry.store import ArtifactStore
     from hatchway.runtime.admission import Admission, Candidate
     from hatchway.runtime.approvals import Approvals
+    from hatchway.runtime.policy_edit import PolicyEdit
     from hatchway.runtime.previous import PreviousPins
-    from hatchway.runtime.project import PolicyEdit, Project
+    from hatchway.runtime.project import Project
+    from hatchway.runtime.remembered import RememberedPins
     from hatchway.runtime.trusting import Trusting
 
 
@@ -40,21 +44,21 @@ class Keeper:
     """Decides which candidates become tools of a project, and writes that down.
 
     Attributes:
-        project: Whose policy and lock.
         admission: Reads, compiles and describes.
         store: The artifacts on this machine.
         previous: What was pinned before, for going back.
+        remembered: What was approved last, also of tools that were removed.
         approvals: What was audited on this machine.
         trusting: Asks whether it is signed as the policy wants it.
         refused: Which directories of a policy the host would not grant, and why.
         record: Puts something on record.
-        today: The day on which overrides end.
     """
 
     project: Project
     admission: Admission
     store: ArtifactStore
     previous: PreviousPins
+    remembered: RememberedPins
     approvals: Approvals
     trusting: Trusting
     refused: Callable[[Project, Policy], Mapping[FileAccess, str]]
@@ -71,12 +75,23 @@ class Keeper:
 
         Raises:
             HatchwayError: It is refused, or the files cannot be written.
+            AdmissionError: `admission.drift`: something else was approved under that name, and
+                nobody has looked at the difference.
         """
         candidate = self.examine(name, source)
         present = self.project.policy().tools.get(name)
         held = [str(capability) for capability in present.allow] if present else []
-        self.keep(candidate, [*held, *allow])
+        self.keep(candidate, [*held, *allow], only_if=functools.partial(self._as_approved, name))
         return candidate
+
+    def _as_approved(self, name: str, pinned: LockedTool | None, new: LockedTool) -> None:
+        before = pinned or self.remembered.of(name)
+        try:
+            require_as_approved(name, before, new, base=str(self.project.base))
+        except AdmissionError as error:
+            facts = {"tool": name, "digest": new.digest, "code": error.code}
+            self.record("tool.drifted", Severity.HIGH, error.message, **facts)
+            raise
 
     def restore(self, name: str, locked: LockedTool) -> None:
         """Bring an artifact that the lockfile pins to this machine, and audit it as it is pinned.
@@ -114,12 +129,14 @@ class Keeper:
     def withdraw(self, name: str, error: HatchwayError) -> None:
         """Take away a pin whose audit failed with `error`: it is not offered on its own word.
 
-        One that relied on an override which is over stays. It is not offered either, and the
-        catalog says why.
+        One that relied on an override which is over stays, and so does one of another source
+        than the policy names now. Neither is offered, and the catalog says why.
         """
         policy, lock = self.project.policy(), self.project.lock()
-        is_refused = isinstance(error, AdmissionError) and name in lock.tools
-        if not is_refused or name in lapsed(policy, lock, self.today()):
+        locked = lock.tools.get(name)
+        if not isinstance(error, AdmissionError) or locked is None:
+            return
+        if locked.source != policy.tools[name].source or name in lapsed(policy, lock, self.today()):
             return
         with self.project.editing() as edit:
             edit.unpin(name)
@@ -179,6 +196,7 @@ class Keeper:
         limits: Mapping[str, str | int] | None = None,
         compiler: Compiler | None = None,
         *,
+        without_secrets: Collection[str] = (),
         only_if: Callable[[LockedTool | None, LockedTool], None] | None = None,
         goes_back: bool = False,
     ) -> Report:
@@ -189,6 +207,7 @@ class Keeper:
             allow: All that it may use from now on.
             limits: Limits to write, as they are spelled; others stay as they are.
             compiler: The compiler to pin; by default it stays as it is.
+            without_secrets: Secrets that it is not given any more, by name.
             only_if: Looks at what is pinned and at what is about to be, while nobody else can
                 change either, and raises unless that is what was meant.
             goes_back: What is pinned now is not to be gone back to.
@@ -200,8 +219,16 @@ class Keeper:
         name = candidate.name
         with self.project.editing() as edit:
             pinned = edit.lock.tools.get(name)
-            allowed = edit.allowed(name) if name in self.project.policy().tools else ()
-            _change(edit, candidate, allow, limits, compiler)
+            before = self.project.policy().tools.get(name)
+            allowed = edit.allowed(name) if before is not None else ()
+            edit.change_tool(
+                name,
+                candidate.lock.source,
+                allow,
+                limits=limits,
+                compiler=compiler,
+                without_secrets=without_secrets,
+            )
             policy = self.project.understood(edit)
             report = self._report(candidate.subject, policy)
             self.require_unblocked(report)
@@ -209,7 +236,8 @@ class Keeper:
             if only_if is not None:
                 only_if(pinned, new)
             if pinned is not None and not goes_back and not is_same_artifact(pinned, new):
-                kept = Previous(tool=pinned, allow=tuple(allowed))
+                secrets = secret_digests(before, base=str(self.project.base))
+                kept = Previous(tool=pinned, allow=tuple(allowed), secrets=tuple(secrets.values()))
                 self.previous.remember(name, kept, known=policy.tools)
             edit.pin(name, new)
         self._remember(name, new, policy)
@@ -238,10 +266,19 @@ class Keeper:
         allow: list[str],
         limits: Mapping[str, str | int] | None = None,
         compiler: Compiler | None = None,
+        *,
+        without_secrets: Collection[str] = (),
     ) -> Report:
         """What the audit says of an artifact if it were kept like this. Nothing is written."""
         edit = self.project.proposal()
-        _change(edit, candidate, allow, limits, compiler)
+        edit.change_tool(
+            candidate.name,
+            candidate.lock.source,
+            allow,
+            limits=limits,
+            compiler=compiler,
+            without_secrets=without_secrets,
+        )
         return self._report(candidate.subject, self.project.understood(edit))
 
     def approved(self, lock: LockedTool, report: Report, policy: Policy) -> LockedTool:
@@ -310,7 +347,7 @@ class Keeper:
             except HatchwayError as error:
                 failures[name] = error
             else:
-                self._remember(name, locked, policy)
+                self.approvals.record(name, locked, self._allowed(entry))
         return failures
 
     def _allowed(self, entry: ToolPolicy) -> str:
@@ -318,6 +355,7 @@ class Keeper:
 
     def _remember(self, name: str, locked: LockedTool, policy: Policy) -> None:
         """Put on record that it was audited here and that nothing critical stands."""
+        self.remembered.note(name, locked, known=policy.tools)
         self.approvals.record(name, locked, self._allowed(policy.tools[name]))
 
     # The audit
@@ -360,16 +398,3 @@ class Keeper:
             code=error.code,
         )
         return error
-
-
-def _change(
-    edit: PolicyEdit,
-    candidate: Candidate,
-    allow: list[str],
-    limits: Mapping[str, str | int] | None,
-    compiler: Compiler | None,
-) -> None:
-    edit.set_tool(candidate.name, candidate.lock.source, allow)
-    edit.set_limits(candidate.name, limits or {})
-    if compiler is not None:
-        edit.set_compiler(candidate.name, compiler)

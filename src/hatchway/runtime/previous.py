@@ -43,10 +43,12 @@ class Previous:
     Attributes:
         tool: Its entry in the lockfile.
         allow: What its policy entry allowed then, as it was spelled.
+        secrets: What tells its secrets of then apart from any others.
     """
 
     tool: LockedTool
     allow: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
 
 
 def is_same_artifact(one: LockedTool, other: LockedTool) -> bool:
@@ -141,7 +143,12 @@ def digests_to_keep(directory: Path) -> frozenset[str]:
 def _spelled(kept: dict[str, list[Previous]]) -> str:
     tools = {
         name: [
-            {"allow": list(item.allow), "entry": sealed_values(name, item.tool)} for item in pins
+            {
+                "allow": list(item.allow),
+                "secrets": list(item.secrets),
+                "entry": sealed_values(name, item.tool),
+            }
+            for item in pins
         ]
         for name, pins in kept.items()
         if pins
@@ -171,11 +178,18 @@ def _parsed(document: Any) -> dict[str, list[Previous]]:
 
 
 def _previous(name: str, item: Any) -> Previous:
-    if not isinstance(item, dict) or item.keys() != {"allow", "entry"}:
+    # There were no secrets when the first of these files were written.
+    known = {"secrets": [], **item} if isinstance(item, dict) else {}
+    if known.keys() != {"allow", "secrets", "entry"}:
         message = "an earlier pin does not have exactly the known keys"
         raise ValueError(message)
-    allow = item["allow"]
-    if not isinstance(allow, list) or not all(isinstance(text, str) for text in allow):
-        message = "what an earlier pin allowed is not a list of text"
-        raise ValueError(message)
-    return Previous(tool=parse_entry(name, item["entry"]), allow=tuple(allow))
+    for key in ("allow", "secrets"):
+        texts = known[key]
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            message = "what an earlier pin allowed is not a list of text"
+            raise ValueError(message)
+    return Previous(
+        tool=parse_entry(name, known["entry"]),
+        allow=tuple(known["allow"]),
+        secrets=tuple(known["secrets"]),
+    )

@@ -12,10 +12,8 @@ import fcntl
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import tomlkit
-import tomlkit.exceptions
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hatchway.core.errors import ConfigError
 from hatchway.policy.document import FILE_NAME, VERSION, Policy, parse_policy
@@ -24,14 +22,12 @@ from hatchway.provenance.lockfile import Lockfile, parse_lockfile
 from hatchway.registry.files import write_atomically
 from hatchway.registry.reference import place_of
 from hatchway.registry.regular import read_regular
-from hatchway.runtime.trust import MAX_FILE_BYTES, TrustedProjects, identity
+from hatchway.runtime.policy_edit import PolicyEdit
+from hatchway.runtime.trust import MAX_FILE_BYTES, KeptTexts, TrustedProjects, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from hatchway.core.surface import Compiler
-    from hatchway.provenance.lockfile import LockedTool
     from hatchway.runtime.settings import Directories
 
 _EMPTY = f"version = {VERSION}\n"
@@ -154,15 +150,31 @@ class Project:
         return self._lock_of(_read(self.lock_file, ""))
 
     def _policy_of(self, text: str) -> Policy:
-        return parse_policy(text, file=str(self.policy_file), base=str(self.base))
+        return parse_policy(
+            text,
+            file=str(self.policy_file),
+            base=str(self.base),
+            commands="run" if self.is_own else "refuse",
+        )
 
     def _lock_of(self, text: str) -> Lockfile:
         return parse_lockfile(text, file=str(self.lock_file)) if text else Lockfile()
 
-    def sidecars(self) -> tuple[Path, ...]:
-        """Where the manifests of the artifacts that the policy names are, or would be."""
-        sources = [self.base / place_of(entry.source) for entry in self.policy().tools.values()]
-        return tuple(sorted({sidecar_of(source) for source in sources}))
+    def texts(self) -> KeptTexts:
+        """What policy and lockfile say on disk, as text.
+
+        Raises:
+            ConfigError: One of them cannot be read.
+        """
+        return KeptTexts(policy=_read(self.policy_file, ""), lock=_read(self.lock_file, ""))
+
+    def named(self) -> tuple[Path, ...]:
+        """What the policy means depends on these files too: sidecars, and whom TLS believes."""
+        policy = self.policy()
+        sources = [self.base / place_of(entry.source) for entry in policy.tools.values()]
+        authorities = policy.route.authorities
+        believed = () if authorities is None else (Path(authorities),)
+        return tuple(sorted({*map(sidecar_of, sources), *believed}))
 
     # Changing
 
@@ -203,7 +215,7 @@ class Project:
         except OSError as error:
             raise _unwritable(self.base, error) from error
         if not self.is_own:
-            self.trusted.record(self.policy_file, self.sidecars())
+            self.trusted.record(self.policy_file, self.named())
 
     @contextlib.contextmanager
     def _exclusively(self) -> Iterator[None]:
@@ -232,80 +244,6 @@ class Project:
             yield
         finally:
             os.close(descriptor)
-
-
-class PolicyEdit:
-    """A policy document being changed, comments and order kept."""
-
-    def __init__(self, text: str, lock: Lockfile) -> None:
-        try:
-            self._document = tomlkit.parse(text)
-        except tomlkit.exceptions.ParseError as error:
-            message = f"the policy is not valid TOML: {error}"
-            raise ConfigError(message, code="config.syntax") from error
-        self.lock = lock
-
-    def text(self) -> str:
-        """The document as it will be written."""
-        return tomlkit.dumps(self._document)
-
-    def set_tool(self, name: str, source: str, allow: list[str]) -> None:
-        """Make sure that there is an entry with `source`, allowing exactly `allow`."""
-        if name not in self._tools():
-            # At the end, in a table of its own: right whatever the rest looks like.
-            header = tomlkit.key(["tools", name]).as_string()
-            self._document = tomlkit.parse(f"{self.text().rstrip()}\n\n[{header}]\n")
-        tools = self._tools()
-        tools[name]["source"] = source
-        self._set_allow(tools[name], list(dict.fromkeys(allow)))
-
-    def remove_tool(self, name: str) -> None:
-        """Take the entry away."""
-        del self._tools()[name]
-
-    def allowed(self, name: str) -> list[str]:
-        """The capabilities of an entry, as written."""
-        return [str(item) for item in self._tools()[name].get("allow", [])]
-
-    def set_allowed(self, name: str, allow: list[str]) -> None:
-        """Replace the capabilities of an entry."""
-        self._set_allow(self._tools()[name], allow)
-
-    def set_limits(self, name: str, limits: Mapping[str, str | int]) -> None:
-        """Write limits of an entry, as they are spelled; others stay as they are."""
-        table = self._tools()[name]
-        if limits and "limits" not in table:
-            table["limits"] = tomlkit.table()
-        for key, value in limits.items():
-            table["limits"][key] = value
-
-    def set_compiler(self, name: str, compiler: Compiler) -> None:
-        """Pin the compiler of an entry."""
-        self._tools()[name]["compiler"] = compiler
-
-    def pin(self, name: str, tool: LockedTool) -> None:
-        """Record what was admitted."""
-        self.lock = self.lock.with_tool(name, tool)
-
-    def unpin(self, name: str) -> None:
-        """Forget what was admitted."""
-        self.lock = self.lock.without_tool(name)
-
-    def _tools(self) -> Any:
-        if "tools" not in self._document:
-            self._document["tools"] = tomlkit.table(is_super_table=True)
-        return self._document["tools"]
-
-    def _set_allow(self, table: Any, allow: list[str]) -> None:
-        present = table.get("allow")
-        if present is None:
-            present = table["allow"] = tomlkit.array().multiline(len(allow) > 1)
-        # Changed in place, so that the comments in it stay.
-        for index in reversed(range(len(present))):
-            if str(present[index]) not in allow:
-                del present[index]
-        kept = [str(item) for item in present]
-        present.extend(item for item in allow if item not in kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,9 +22,10 @@ from hatchway.core.untrusted import harmless, printable
 from hatchway.runtime.json_text import encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hatchway.core.call import Execution, Outcome, ToolCall
+    from hatchway.core.events import HttpTrace
     from hatchway.core.tool import Tool
     from hatchway.runtime.generations import Changes
 
@@ -37,6 +39,49 @@ class EventSink(Protocol):
     def emit(self, event: Event) -> None:
         """Put `event` on record, or raise."""
         ...
+
+
+class Witness:
+    """Puts events on record, and tells whoever watches what no client is told.
+
+    Attributes:
+        on_denial: Told one line for every denial that a grant would lift.
+        on_failure: Told one line for every request that was allowed and failed all the same.
+
+    Args:
+        sink: Where events go.
+    """
+
+    def __init__(self, sink: EventSink) -> None:
+        self.on_denial: Callable[[str], None] | None = None
+        self.on_failure: Callable[[str], None] | None = None
+        self._sink = sink
+
+    def emit(self, event: Event) -> None:
+        """Put `event` on record, or raise."""
+        self._sink.emit(event)
+        if self.on_denial is not None and event.name == "capability.denied":
+            if "hint" in event.details:
+                self.on_denial(f"{event.message}; to allow it: {event.details['hint']}")
+        elif self.on_failure is not None and event.http is not None:
+            _tell_failure(event.http, self.on_failure)
+
+
+def _tell_failure(trace: HttpTrace, tell: Callable[[str], None]) -> None:
+    """Say why a request that was allowed got no whole answer, and what to look at."""
+    if trace.decision == "allowed" and trace.error is not None:
+        said = _TO_LOOK_AT.get(trace.error, "")
+        tell(f"failed: {trace.method} {trace.origin}: {trace.error}{said}")
+
+
+_TO_LOOK_AT = {
+    "TLS-certificate-error": "; is its authority trusted here? See [egress] authorities",
+    "HTTP-response-body-size": "; [tools.NAME.egress] response bounds it",
+    "HTTP-request-body-size": "; [tools.NAME.egress] request bounds it",
+    "HTTP-response-timeout": "; [tools.NAME.egress] first_byte and total bound it",
+    "connection-timeout": "; [tools.NAME.egress] connect bounds it",
+    "connection-limit-reached": "; [tools.NAME.egress] concurrent and per_minute bound it",
+}
 
 
 def now_ms() -> int:
@@ -69,7 +114,7 @@ def record_denials(sink: EventSink, call: ToolCall, tool: Tool, execution: Execu
                 capability=denial.capability,
                 attempted=denial.attempted,
                 function=printable(denial.function),
-                details={"hint": f"hatchway grant {tool.owner} {denial.wanted}"}
+                details={"hint": f"hatchway grant {tool.owner} {shlex.quote(denial.wanted)}"}
                 if denial.wanted
                 else {},
             )
@@ -125,6 +170,25 @@ def record_bug(sink: EventSink, call: ToolCall, tool: Tool | None, failure: Base
             code=code,
             usage=Usage(),
             gated=Gated(),
+        )
+    )
+
+
+def record_leak(sink: EventSink, call: ToolCall, tool: Tool, names: list[str]) -> None:
+    """The answer held secrets, by name; they were taken out."""
+    listed = ", ".join(names)
+    sink.emit(
+        Event(
+            name="secret.leak_blocked",
+            time_ms=now_ms(),
+            severity=Severity.HIGH,
+            message=harmless(f"{tool.name} gave back {listed}, which was taken out", limit=500),
+            principal=call.principal,
+            call_id=call.call_id,
+            tool=tool.name,
+            digest=tool.digest,
+            code="secret.leak_blocked",
+            details={"secrets": names[:_LISTED_NAMES]},
         )
     )
 

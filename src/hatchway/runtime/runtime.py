@@ -19,17 +19,21 @@ from typing import TYPE_CHECKING
 
 from hatchway.core.call import Cancellation
 from hatchway.core.errors import CallCancelledError, CallError, InternalError
-from hatchway.policy.decide import decide
+from hatchway.policy.decide import decide, inside
 from hatchway.runtime.arguments import invocation_of, require_bounded, require_valid
 from hatchway.runtime.generations import Generation, Running
-from hatchway.runtime.recording import record_bug, record_denials, record_end
+from hatchway.runtime.recording import record_bug, record_denials, record_end, record_leak
+from hatchway.runtime.redacting import outcome_without, without_secrets
 from hatchway.runtime.results import outcome_of, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatchway.core.call import Execution, Outcome, ToolCall
-    from hatchway.core.sandbox import Sandbox
+    from hatchway.core.egress import Egress
+    from hatchway.core.grant import Grant
+    from hatchway.core.redaction import Redactor
+    from hatchway.core.sandbox import Invocation, Sandbox
     from hatchway.core.tool import Tool
     from hatchway.runtime.catalog import Catalog
     from hatchway.runtime.recording import EventSink
@@ -42,9 +46,16 @@ class Runtime:
         catalog: What can be called, alone or as the first generation of several.
         sandbox: Runs guests.
         events: Where every call is recorded.
+        egress: Lets calls onto the network that were granted some of it.
     """
 
-    def __init__(self, catalog: Catalog | Generation, sandbox: Sandbox, events: EventSink) -> None:
+    def __init__(
+        self,
+        catalog: Catalog | Generation,
+        sandbox: Sandbox,
+        events: EventSink,
+        egress: Egress | None = None,
+    ) -> None:
         self._generation: Generation = (
             catalog if isinstance(catalog, Generation) else Generation(catalog)
         )
@@ -53,6 +64,7 @@ class Runtime:
         self._followers: list[Callable[[], None]] = []
         self._sandbox = sandbox
         self._events = events
+        self._egress = egress
         self._boot = os.urandom(4).hex()
         self._numbers = itertools.count(1)
 
@@ -98,7 +110,7 @@ class Runtime:
             grant = decide(tool, catalog.policy, call.principal)
             invocation = invocation_of(tool, call.arguments)
             _require_wanted(cancellation)
-            execution = self._sandbox.run(tool.digest, invocation, grant, cancellation)
+            execution = self._run(call, tool, invocation, grant, cancellation)
             _require_left(cancellation)
             outcome = outcome_of(tool, execution, entry.output)
         except CallError as error:
@@ -109,10 +121,47 @@ class Runtime:
                 message = "the call failed inside Hatchway"
                 raise InternalError(message) from failure
             raise
+        if tool is not None and catalog.redactor is not None:
+            outcome, execution = self._redacted(call, tool, outcome, execution, catalog.redactor)
         if tool is not None and execution is not None and execution.denials:
             record_denials(self._events, call, tool, execution)
         record_end(self._events, call, tool, outcome, execution)
         return outcome
+
+    def _run(
+        self,
+        call: ToolCall,
+        tool: Tool,
+        invocation: Invocation,
+        grant: Grant,
+        cancellation: Cancellation,
+    ) -> Execution:
+        """Run the guest, with a ticket to the broker when it was granted an origin."""
+        if grant.egress is None:
+            return self._sandbox.run(tool.digest, invocation, grant, cancellation)
+        if self._egress is None:
+            message = "a call was granted the network, and there is no broker"
+            raise InternalError(message)
+        with self._egress.admit(call, tool, grant.egress) as ticket:
+            # What the broker may do, secrets included, is not for the sandbox to know.
+            return self._sandbox.run(tool.digest, invocation, inside(grant), cancellation, ticket)
+
+    def _redacted(
+        self,
+        call: ToolCall,
+        tool: Tool,
+        outcome: Outcome,
+        execution: Execution | None,
+        redactor: Redactor,
+    ) -> tuple[Outcome, Execution | None]:
+        """The answer without any secret; that there was one to take out is an event."""
+        found: set[str] = set()
+        outcome = outcome_without(redactor, outcome, found)
+        if execution is not None:
+            execution = without_secrets(redactor, execution, found)
+        if found:
+            record_leak(self._events, call, tool, sorted(found))
+        return outcome, execution
 
     # Generations
 

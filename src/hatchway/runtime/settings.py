@@ -49,6 +49,11 @@ class Directories:
         return self.data / "previous"
 
     @property
+    def remembered_pins(self) -> Path:
+        """What was approved last, for each policy."""
+        return self.data / "remembered"
+
+    @property
     def approvals(self) -> Path:
         """What was audited on this machine."""
         return self.data / "approved.json"

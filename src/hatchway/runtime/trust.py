@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,20 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 16 << 20
 """The largest policy, lockfile or sidecar that is read."""
+_MAX_KEPT_BYTES = 6 * MAX_FILE_BYTES
 _ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTexts:
+    """What policy and lockfile said when a project was trusted.
+
+    Attributes:
+        lock: Empty where there was no lockfile.
+    """
+
+    policy: str
+    lock: str = ""
 
 
 class TrustedProjects:
@@ -81,18 +95,67 @@ class TrustedProjects:
             ConfigError: The record cannot be written.
         """
         files = (policy, policy.with_name(LOCK_NAME), *sidecars)
-        hashes = {identity(file): _hash(_content(file)) for file in files}
+        contents = {identity(file): _content(file) for file in files}
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._exclusively():
                 records = self._records()
-                records[identity(policy)] = hashes
+                records[identity(policy)] = {
+                    name: _hash(content) for name, content in contents.items()
+                }
                 text = json.dumps(records, indent=2, sort_keys=True)
+                self._keep(policy, contents)
                 write_atomically(self._file, text.encode(), mode=0o600)
         except OSError as error:
             message = f"cannot write {str(self._file)!r}: {error.strerror}"
             hint = "point XDG_CONFIG_HOME at a directory you may write to"
             raise ConfigError(message, code="config.unwritable", hint=hint) from error
+
+    # What it was that somebody trusted
+
+    def kept(self, policy: Path) -> KeptTexts | None:
+        """What policy and lockfile said when `policy` was trusted; None when nobody knows.
+
+        Nothing is handed out that does not have the hashes which were recorded then.
+        """
+        recorded = self._files_of(policy) or {}
+        names = [identity(policy), identity(policy.with_name(LOCK_NAME))]
+        try:
+            found = json.loads(read_regular(self._kept_file(policy), limit_bytes=_MAX_KEPT_BYTES))
+            texts = [found[name] for name in names]
+            contents = [None if text is None else text.encode() for text in texts]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+        if texts[0] is None or [_hash(each) for each in contents] != [*map(recorded.get, names)]:
+            return None
+        return KeptTexts(policy=texts[0], lock=texts[1] or "")
+
+    def changed_files(self, policy: Path, sidecars: tuple[Path, ...]) -> tuple[Path, ...]:
+        """The sidecars that are not as they were when `policy` was trusted."""
+        recorded = self._files_of(policy) or {}
+        ours = {identity(policy), identity(policy.with_name(LOCK_NAME))}
+        names = {identity(file) for file in sidecars} | recorded.keys()
+        return tuple(
+            Path(name)
+            for name in sorted(names - ours)
+            if recorded.get(name, _ABSENT) != _hash(_content(Path(name)))
+        )
+
+    def _kept_file(self, policy: Path) -> Path:
+        name = hashlib.sha256(identity(policy).encode()).hexdigest()
+        return self._file.with_suffix("") / f"{name}.json"
+
+    def _keep(self, policy: Path, contents: Mapping[str, bytes | None]) -> None:
+        """Keep what policy and lockfile say, so that the next change can be shown."""
+        ours = (identity(policy), identity(policy.with_name(LOCK_NAME)))
+        file = self._kept_file(policy)
+        file.parent.mkdir(exist_ok=True, mode=0o700)
+        try:
+            texts = {name: _decoded(contents[name]) for name in ours}
+        except UnicodeDecodeError:  # nobody can say what that was
+            file.unlink(missing_ok=True)
+            return
+        write_atomically(file, json.dumps(texts, ensure_ascii=False).encode(), mode=0o600)
 
     @contextlib.contextmanager
     def _exclusively(self) -> Iterator[None]:
@@ -130,6 +193,10 @@ def _content(file: Path) -> bytes | None:
         return read_regular(file, limit_bytes=MAX_FILE_BYTES)
     except OSError:
         return None
+
+
+def _decoded(content: bytes | None) -> str | None:
+    return None if content is None else content.decode()
 
 
 def _hash(content: bytes | None) -> str:

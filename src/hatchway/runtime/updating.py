@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 from hatchway.audit.reading import read_artifact
 from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError
 from hatchway.core.events import Severity
+from hatchway.policy.secrets import goes_to
+from hatchway.provenance.approval import policy_digest, secret_digests
 from hatchway.provenance.drift import drift_between
 from hatchway.provenance.lockfile import integrity_of
 from hatchway.runtime.admission import texts_of
-from hatchway.runtime.auditing import neighbours_of
 from hatchway.runtime.manifests import pinned_manifest
-from hatchway.runtime.previous import is_same_artifact
+from hatchway.runtime.previous import Previous, is_same_artifact
+from hatchway.runtime.subjects import neighbours_of
 from hatchway.runtime.toolset import tools_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hatchway.audit.report import Report
     from hatchway.provenance.drift import Drift
     from hatchway.provenance.lockfile import LockedTool
@@ -129,7 +133,7 @@ class Updater:
         drift = drift_between(
             old,
             new,
-            self._texts_of_pin(name, old),
+            self.texts_of_pin(name, old),
             texts_of(candidate.toolset),
             critical=critical if report.blocked else (),
         )
@@ -154,15 +158,23 @@ class Updater:
         allow = self.project.proposal().allowed(proposal.name)
         self._keeper.keep(proposal.candidate, allow, only_if=proposal.require_still_meant)
 
-    def refuse(self, proposal: Proposal) -> AdmissionError:
-        """Put on record that something changed and nobody agreed to it; the complaint."""
+    def refuse(self, proposal: Proposal, again: str | None = None) -> AdmissionError:
+        """Put on record that something changed and nobody agreed to it; the complaint.
+
+        Args:
+            proposal: What nobody agreed to.
+            again: How to go on, before the digest to approve; by default with an update.
+        """
         name, drift = proposal.name, proposal.drift
         why = "nobody confirmed it"
         hint = f"hatchway update {name} --yes"
         if drift.kind == "blocked":
             why = f"only a person can approve it ({', '.join(drift.reasons)})"
-            hint = f"read what changed, then: hatchway update {name} --approve {proposal.approval}"
-        message = f"{name!r} has changed, and {why}; what was approved stays"
+            command = again or f"read what changed, then: hatchway update {name}"
+            hint = f"{command} --approve {proposal.approval}"
+        is_pinned = name in self.project.lock().tools
+        rest = "what was approved stays" if is_pinned else "it is not added"
+        message = f"{name!r} has changed, and {why}; {rest}"
         self._keeper.record(
             "tool.drifted",
             Severity.HIGH if drift.kind == "blocked" else Severity.LOW,
@@ -176,7 +188,8 @@ class Updater:
     def roll_back(self, name: str) -> RolledBack:
         """Pin again what was pinned before the last update of a tool.
 
-        It is audited again, and allowed nothing that it was not allowed then.
+        It is audited again, and allowed nothing that it was not allowed then. Where the policy
+        names another source than is pinned, what is pinned is what it goes back to.
 
         Raises:
             ConfigError: `config.no_previous`: there is nothing to go back to.
@@ -184,25 +197,65 @@ class Updater:
         """
         keeper = self._keeper
         current = self.project.lock().tools.get(name)
+        held = self.project.proposal().allowed(name)
         earlier = [
-            item
-            for item in keeper.previous.of(name)
-            if current is None or not is_same_artifact(item.tool, current)
+            *self._pinned_elsewhere(name, current, held),
+            *(
+                item
+                for item in keeper.previous.of(name)
+                if current is None or not is_same_artifact(item.tool, current)
+            ),
         ]
         if not earlier:
             message = f"there is no earlier version of {name!r} to go back to"
             raise ConfigError(message, code="config.no_previous", hint=f"hatchway show {name}")
         target = earlier[0]
-        held = self.project.proposal().allowed(name)
         allow = [text for text in held if text in target.allow]
-        keeper.keep(self._again(name, target.tool), allow, goes_back=True)
+        unknown = self._secrets_since(name, target, held, allow)
+        keeper.keep(self._again(name, target.tool), allow, without_secrets=unknown, goes_back=True)
         keeper.previous.forget_since(name, target.tool)
         return RolledBack(
             name=name,
             old=current,
             new=self.project.lock().tools[name],
-            lost=tuple(text for text in held if text not in allow),
+            lost=(
+                *(text for text in held if text not in allow),
+                *(f"the secret {each}" for each in unknown),
+            ),
         )
+
+    def _secrets_since(
+        self, name: str, target: Previous, held: list[str], allow: list[str]
+    ) -> list[str]:
+        """The secrets that `target` did not have, or that go where it may not ask any more."""
+        entry = self.project.policy().tools[name]
+        spelled = zip(held, entry.allow, strict=True)
+        granted = [item for text, item in spelled if text in allow]
+        digests = secret_digests(entry, base=str(self.project.base))
+        return [
+            rule.name
+            for rule in entry.secrets
+            if digests[rule.name] not in target.secrets or not goes_to(rule, granted)
+        ]
+
+    def _pinned_elsewhere(
+        self, name: str, current: LockedTool | None, held: list[str]
+    ) -> Iterator[Previous]:
+        """What is pinned, where the policy has moved on to another source.
+
+        Raises:
+            ConfigError: `config.no_previous`: its grants were changed along with its source, so
+                nobody knows any more what it was allowed.
+        """
+        entry = self.project.policy().tools[name]
+        if current is None or current.source == entry.source:
+            return
+        if policy_digest(entry, base=str(self.project.base)) != current.policy:
+            message = f"the grants or limits of {name!r} were changed along with its source"
+            hint = f"restore {self.project.policy_file} as it was"
+            raise ConfigError(message, code="config.no_previous", hint=hint)
+        secrets = secret_digests(entry, base=str(self.project.base))
+        yield Previous(tool=current, allow=tuple(held), secrets=tuple(secrets.values()))
 
     def _again(self, name: str, locked: LockedTool) -> Candidate:
         candidate = self._keeper.admission.again(
@@ -222,7 +275,7 @@ class Updater:
             raise ConfigError(message, code="config.drift", hint=f"hatchway update {name}")
         return replace(candidate, lock=found)
 
-    def _texts_of_pin(self, name: str, locked: LockedTool) -> dict[str, dict[str, Any]] | None:
+    def texts_of_pin(self, name: str, locked: LockedTool) -> dict[str, dict[str, Any]] | None:
         """What a model is told now; None when the pinned artifact cannot be read."""
         try:
             artifact = read_artifact(self._keeper.store.get(locked.digest))

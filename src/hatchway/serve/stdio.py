@@ -130,7 +130,10 @@ async def _wait(descriptor: int, *, for_reading: bool) -> None:
 
     add = loop.add_reader if for_reading else loop.add_writer
     remove = loop.remove_reader if for_reading else loop.remove_writer
-    add(descriptor, wake)
+    try:
+        add(descriptor, wake)
+    except PermissionError:  # what epoll refuses is always ready: /dev/null, say
+        return
     try:
         await ready
     finally:

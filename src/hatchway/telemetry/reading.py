@@ -110,6 +110,10 @@ def _when(time_ms: Any) -> str:
 
 
 def _what(record: dict[str, Any], own: dict[str, Any]) -> str:
+    if http := _table(own.get("http")):
+        return ", ".join(_requested(http))
+    if own.get("event") == "secret.leak_blocked" and (leaked := _leaked(own)):
+        return leaked
     said: list[str] = []
     if "attempted" in own:
         said.append(f"{own.get('capability', '?')} {own['attempted']}")
@@ -124,6 +128,32 @@ def _what(record: dict[str, Any], own: dict[str, Any]) -> str:
     if frames and isinstance(frames, list):
         said.append(f"in {frames[0]}")
     return ", ".join(said) or str(record.get("message", ""))
+
+
+def _requested(http: dict[str, Any]) -> list[str]:
+    """A request of a guest: what, where, what was decided and why, how much, how long."""
+    said = [f"{http.get('method', '?')} {http.get('origin', '?')}"]
+    came_of_it = http.get("status") or http.get("error")
+    said.append(f"{http.get('decision', '?')} by {http.get('rule', '?')}")
+    if came_of_it:
+        said.append(str(came_of_it))
+    if http.get("decision") == "allowed":
+        said.append(f"{http.get('sent_bytes', '?')} B out, {http.get('received_bytes', '?')} B in")
+    if isinstance(wall_us := http.get("wall_us"), int):
+        said.append(f"{wall_us / 1000:.1f} ms")
+    return said
+
+
+def _leaked(own: dict[str, Any]) -> str:
+    """Which secrets came back, and from where; empty where the record does not say."""
+    details = _table(own.get("details"))
+    secrets = details.get("secrets")
+    names = ", ".join(map(str, secrets)) if isinstance(secrets, list) else ""
+    if not names:
+        return ""
+    if "origin" in details:
+        return f"{names} came back from {details['origin']}, taken out"
+    return f"{names} taken out of the answer"
 
 
 def _used(usage: dict[str, Any]) -> list[str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatchway.audit import features
-from hatchway.audit.binary import MalformedError, Reader
 from hatchway.audit.finding import Evidence, Found, Rule
+from hatchway.audit.sections import target_features_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hatchway.audit.artifact import CustomSection
     from hatchway.audit.subject import Subject
 
 _TARGET_FEATURES: dict[str, str] = {
@@ -25,9 +24,7 @@ _TARGET_FEATURES: dict[str, str] = {
 """What compilers call it in a `target_features` section, and what it is called here. Only what
 our engine has turned off."""
 
-_SECTION = "target_features"
-_MAX_ENTRIES = 200
-_USED = ord("+")
+_USED = "+"
 
 
 def check(subject: Subject) -> Iterable[Found]:
@@ -36,13 +33,12 @@ def check(subject: Subject) -> Iterable[Found]:
     for name in sorted(needed):
         yield _found(name, "its structure needs it", None)
     said: dict[str, int] = {}
-    for section in subject.artifact.all_customs:
-        if section.name == _SECTION:
-            for feature in _target_features(section):
-                said.setdefault(_TARGET_FEATURES[feature], section.offset)
+    for feature, offset in target_features_in(subject.artifact).items():
+        if feature.prefix == _USED and feature.name in _TARGET_FEATURES:
+            said.setdefault(_TARGET_FEATURES[feature.name], offset)
     for name, offset in said.items():
         if name not in needed:
-            yield _found(name, f"{_SECTION} lists it", offset)
+            yield _found(name, "target_features lists it", offset)
 
 
 def _found(name: str, seen: str, offset: int | None) -> Found:
@@ -53,23 +49,6 @@ def _found(name: str, seen: str, offset: int | None) -> Found:
         evidence=(Evidence(kind="binary", detail=f"{name}: {seen}", offset=offset),),
         confidence=None if offset is None else "medium",
     )
-
-
-def _target_features(section: CustomSection) -> list[str]:
-    """Those that were used and are known here; a section that cannot be read says nothing.
-
-    Source: WebAssembly/tool-conventions, Linking.md, "Target Features Section".
-    """
-    reader = Reader(section.payload)
-    used: list[str] = []
-    try:
-        for _ in range(min(reader.count(), _MAX_ENTRIES)):
-            prefix, name = reader.byte(), reader.name()
-            if prefix == _USED and name in _TARGET_FEATURES:
-                used.append(name)
-    except MalformedError:
-        return []
-    return used
 
 
 RULE = Rule(

@@ -105,7 +105,7 @@ def _types_only(subject: Subject) -> Iterable[Found]:
 
 
 def _is_network_interface(item: Import) -> bool:
-    return item.namespace.startswith(("wasi:sockets/", "wasi:http/"))
+    return item.namespace.startswith(("wasi:sockets/", "wasi:http/", "hatchway:egress/"))
 
 
 RULE = Rule(

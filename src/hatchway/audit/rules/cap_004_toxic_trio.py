@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hatchway.audit.claims import every_grant, every_want, is_network, served_by, usable
 from hatchway.audit.finding import Evidence, Found, Rule
-from hatchway.core.capability import EnvironmentVariable, FileAccess
+from hatchway.core.capability import EnvironmentVariable, FileAccess, HttpAccess
 from hatchway.core.untrusted import printable
 
 if TYPE_CHECKING:
@@ -29,25 +29,38 @@ def check(subject: Subject) -> Iterable[Found]:
         for capability, evidence in (*every_want(subject), *every_grant(subject))
         if served_by(capability) & able
     ]
-    private = [evidence for capability, evidence in claims if _is_private(capability)]
-    outward = [evidence for capability, evidence in claims if is_network(capability)]
-    if not private or not outward:
+    legs = _legs(claims)
+    if legs is None:
         return
+    private, outward = legs
     yield Found(
         message=(
             "One tool can read private data, take in text that nobody vouches for, and send to "
             "the network: an instruction hidden in that text can carry the data out."
         ),
         about="private data, untrusted input, way out",
-        evidence=(private[0], outward[0], _untrusted(subject)),
+        evidence=(private, outward, _untrusted(subject)),
         remediation=(
-            f"Split it into a tool that reads and a tool that sends, or remove one of "
-            f"{private[0].detail!r} and {outward[0].detail!r}."
+            "Split it into a tool that reads and a tool that sends, or remove one of "
+            f"{private.detail!r} and {outward.detail!r}; or say in the policy, under `[flow]`, "
+            "what a call may still reach after a private read."
         ),
     )
 
 
+def _legs(claims: Iterable[tuple[Capability, Evidence]]) -> tuple[Evidence, Evidence] | None:
+    """Something private, and a way out that leads elsewhere; the first there are."""
+    claims = tuple(claims)
+    for private, where_private in claims:
+        for outward, where_outward in claims:
+            if _is_private(private) and is_network(outward) and outward != private:
+                return where_private, where_outward
+    return None
+
+
 def _is_private(capability: Capability) -> bool:
+    if isinstance(capability, HttpAccess):
+        return capability.is_private
     if isinstance(capability, EnvironmentVariable):
         return _SECRET_NAME.search(capability.variable.upper()) is not None
     return isinstance(capability, FileAccess)
@@ -70,16 +83,21 @@ RULE = Rule(
     axis="capabilities",
     detects=(
         "One artifact that can use, and wants or is granted, both directories of the host (or "
-        "variables named like secrets) and the network. Text that nobody vouches for comes in "
-        "with the arguments of a model or with what the network answers."
+        "variables named like secrets, or an origin marked `;private`) and the network. Text that "
+        "nobody vouches for comes in with the arguments of a model or with what the network "
+        "answers."
     ),
     why=(
         "These three together are what data theft by prompt injection needs. Any two of them "
         "are harmless in comparison."
     ),
-    remediation="Give the three to different tools, so that a person sees what passes between.",
+    remediation="Give the three to different tools, so that a person sees what passes between. Or "
+    "switch on the flow rule: with `[flow] after_private = […]` in the policy, a call that has "
+    "read something private reaches those origins only.",
     cwe=(200,),
     owasp=("MCP10",),
     check=check,
-    limits="Two tools of one client make the same trio together; this looks at one artifact.",
+    limits="Two tools of one client make the same trio together; this looks at one artifact. "
+    "Whether a flow rule is switched on is not looked at: it holds for calls, and not for what a "
+    "model carries from one answer into the next call.",
 )

@@ -74,10 +74,10 @@ RULE = Rule(
     "at, and never shown.",
     why="What a tool knows, it can print, and what it prints a model reads and repeats. A "
     "variable in its environment is also there for whoever takes the tool over.",
-    remediation="Do not grant the variable. The safe way is a secret that the host puts into the "
-    "outgoing request, so that the guest never sees it (`secrets` in the policy); this version "
-    "of Hatchway does not have it yet, so for now: a tool without the secret, or a token that is "
-    "short-lived and can do one thing only.",
+    remediation="Do not grant the variable. Name it in `secrets` of the policy instead, with the "
+    "one origin it is for: the host puts it into the requests to that origin, and the guest never "
+    "sees it. What is used for something else than HTTP is better a token that is short-lived and "
+    "can do one thing only.",
     cwe=(526, 214),
     owasp=("MCP01",),
     rubric=(6,),

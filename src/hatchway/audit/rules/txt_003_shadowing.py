@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from hatchway.audit.subject import Subject
     from hatchway.audit.visible import VisibleText
 
+OF_AN_ENTRY = "entry "
+"""How `about` begins when the name of a whole policy entry is taken for another's."""
+
 _SENTENCE_END = re.compile(r"[.;:!?]\s|\n")
 _ABOUT_IT = re.compile(
     r"\b(?:must|always|never|do not|don't|instead of|rather than|before|after|when|whenever|every "
@@ -93,7 +96,7 @@ def _of_others(subject: Subject, names: Iterable[_Name]) -> Iterator[Found]:
     if (taken := owners.get(skeleton(subject.name))) is not None:
         yield Found(
             message=f"The entry {visibly(subject.name)} is easily taken for {visibly(taken)}.",
-            about=f"entry {visibly(taken)}",
+            about=f"{OF_AN_ENTRY}{visibly(taken)}",
             evidence=(Evidence(kind="text", detail=f"also installed: {visibly(taken)}"),),
         )
         return

@@ -29,6 +29,7 @@ from hatchway.engine.files.nodes import (
     FileFault,
     Kind,
     Status,
+    Traces,
     Wish,
     require_offset,
     require_path,
@@ -207,16 +208,22 @@ def _attempt(operation: Callable[[], T]) -> T:
         raise _fault(error) from None
 
 
-def _spare(descriptor: int) -> int:
-    """A descriptor that a guest may hold; the last ones of the process are the server's own.
+def is_reserved(descriptor: int) -> bool:
+    """Whether a descriptor is one of the last of the process, which are the server's own.
 
     The kernel gives out the lowest free number, so a high one tells that few are left.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit != resource.RLIM_INFINITY and descriptor >= max(limit // 2, limit - _RESERVED)
+
+
+def _spare(descriptor: int) -> int:
+    """A descriptor that a guest may hold.
 
     Raises:
         FileFault: `NFILE`; it is closed.
     """
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit != resource.RLIM_INFINITY and descriptor >= max(limit // 2, limit - _RESERVED):
+    if is_reserved(descriptor):
         os.close(descriptor)
         raise FileFault(Errno.NFILE)
     return descriptor
@@ -364,6 +371,7 @@ class HostDirectory(Directory):
         guest_path: Its name inside.
         is_writable: Whether anything below may be changed.
         quota: How much may be added.
+        traces: Where it is noted that the guest has seen something of it.
         top: The descriptor of the directory that was granted; its own by default.
     """
 
@@ -374,12 +382,14 @@ class HostDirectory(Directory):
         *,
         is_writable: bool,
         quota: Quota | None = None,
+        traces: Traces | None = None,
         top: int | None = None,
     ) -> None:
         super().__init__(guest_path)
         self._descriptor = descriptor
         self._is_writable = is_writable
         self._quota = quota or Quota(None)
+        self._traces = traces or Traces()
         self._top = descriptor if top is None else top
 
     @property
@@ -395,6 +405,7 @@ class HostDirectory(Directory):
 
     def status(self) -> Status:
         """What is known of it."""
+        self._traces.has_read = True
         return _status(_attempt(lambda: os.fstat(self._descriptor)))
 
     def set_times(self, accessed_ns: int | None, modified_ns: int | None) -> None:
@@ -405,6 +416,8 @@ class HostDirectory(Directory):
     def open(self, path: bytes, wish: Wish) -> File | Directory:
         """Open what is at `path`."""
         require_path(path)
+        # Whatever the answer is, it says something about what is there.
+        self._traces.has_read = True
         if wish.changes:
             self._require_writable()
         if wish.create and wish.directory:
@@ -483,11 +496,13 @@ class HostDirectory(Directory):
             self.guest_path + b"/" + path,
             is_writable=self._is_writable,
             quota=self._quota,
+            traces=self._traces,
             top=self._top,
         )
 
     def entries(self) -> list[Entry]:
         """The names in it that a guest can spell, in order."""
+        self._traces.has_read = True
         # A descriptor of its own: calls that share one would share its position too.
         descriptor = _beneath(self._descriptor, b".", os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -498,6 +513,7 @@ class HostDirectory(Directory):
     def status_at(self, path: bytes, *, follow: bool) -> Status:
         """What is known of what is at `path`."""
         require_path(path)
+        self._traces.has_read = True
         pinned = _beneath(self._descriptor, path, _PATH_ONLY | (0 if follow else os.O_NOFOLLOW))
         try:
             return _status(os.fstat(pinned))
@@ -510,6 +526,7 @@ class HostDirectory(Directory):
         """Set the times of what is at `path`."""
         require_path(path)
         self._require_writable()
+        self._traces.has_read = True
         pinned = _beneath(self._descriptor, path, _PATH_ONLY | (0 if follow else os.O_NOFOLLOW))
         try:
             if not stat.S_ISLNK(os.fstat(pinned).st_mode):
@@ -522,6 +539,7 @@ class HostDirectory(Directory):
     def read_link(self, path: bytes) -> bytes:
         """Where the link at `path` leads."""
         require_path(path)
+        self._traces.has_read = True
         pinned = _beneath(self._descriptor, path, _PATH_ONLY | os.O_NOFOLLOW)
         try:
             if not stat.S_ISLNK(os.fstat(pinned).st_mode):
@@ -642,6 +660,7 @@ class HostDirectory(Directory):
     def _in_parent(self, path: bytes, operation: Callable[[_Place], T]) -> T:
         """`operation` on the last name of `path`, in the directory that it is in."""
         require_path(path)
+        self._traces.has_read = True
         parent_path, name, is_directory = split_last(path)
         parent = _beneath(self._descriptor, parent_path, _PATH_ONLY | os.O_DIRECTORY)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatchway.engine.files.host import HostDirectory
+from hatchway.engine.files.nodes import Traces
 from hatchway.engine.files.nothing import NoFiles
 from hatchway.engine.files.workspace import Workspace
 
@@ -21,18 +22,21 @@ class Roots:
 
     Attributes:
         workspace: The call's private files; None without scratch space.
+        traces: What was looked at in the granted directories.
     """
 
     def __init__(
         self, grant: Grant, quotas: Mapping[int, Quota], now_ns: Callable[[], int]
     ) -> None:
         self.workspace: Workspace | None = None
+        self.traces = Traces()
         self.directories: list[Directory] = [
             HostDirectory(
                 granted.descriptor,
                 granted.guest_path.encode(),
                 is_writable=granted.is_writable,
                 quota=quotas.get(granted.descriptor),
+                traces=self.traces,
             )
             for granted in grant.directories
         ]

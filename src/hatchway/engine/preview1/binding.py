@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hatchway.engine import capi
 from hatchway.engine.files.nodes import FileFault
 from hatchway.engine.guest import Stopped
-from hatchway.engine.preview1.functions import BODIES
 from hatchway.engine.preview1.memory import Memory
 
 if TYPE_CHECKING:
     from hatchway.engine.guest import Running
+    from hatchway.engine.preview1.functions import Body
 
 SIGNATURES: dict[str, str] = {
     "args_get": "ii",
@@ -68,14 +68,14 @@ SIGNATURES: dict[str, str] = {
 _HOST_STOP = b"stopped by the host"
 
 
-def callback(name: str, running: Running) -> object:
+def callback(body: Body, signature: str, running: Running) -> object:
     """The C callback of one function, acting on the guest of the current thread.
+
+    `signature` is spelled as in `SIGNATURES`.
 
     No exception leaves it: the wheel would hand it to whichever thread asks next. A stop
     or a failure is kept in the guest and ends the run as a trap.
     """
-    body = BODIES[name]
-    signature = SIGNATURES[name]
     layout = struct.Struct("<" + "".join("I12x" if kind == "i" else "Q8x" for kind in signature))
     unpack, place = layout.unpack_from, ctypes.c_char * layout.size
     answer, trap_new = ctypes.c_uint32.from_address, capi.trap_new

@@ -15,3 +15,14 @@ ENOTSUP = Errno.NOTSUP.value
 EOVERFLOW = Errno.OVERFLOW.value
 ESPIPE = Errno.SPIPE.value
 ENOTCAPABLE = Errno.NOTCAPABLE.value
+
+# These come of the network only.
+EAGAIN = Errno.AGAIN.value
+EIO = Errno.IO.value
+ELOOP = Errno.LOOP.value
+ECONNREFUSED = 14
+ECONNRESET = 15
+EHOSTUNREACH = 23
+EMSGSIZE = 35
+EPROTO = 65
+ETIMEDOUT = 73

@@ -32,8 +32,10 @@ WASI_VERSION = "0.2.12"
 (
     ERROR, POLLABLE, INPUT_STREAM, OUTPUT_STREAM, TERMINAL_INPUT, TERMINAL_OUTPUT, DESCRIPTOR,
     DIRECTORY_ENTRY_STREAM, NETWORK, UDP_SOCKET, INCOMING_DATAGRAMS, OUTGOING_DATAGRAMS,
-    TCP_SOCKET, RESOLVE_ADDRESS_STREAM,
-) = range(1, 15)  # fmt: skip
+    TCP_SOCKET, RESOLVE_ADDRESS_STREAM, FIELDS, INCOMING_REQUEST, OUTGOING_REQUEST,
+    REQUEST_OPTIONS, RESPONSE_OUTPARAM, INCOMING_RESPONSE, INCOMING_BODY, FUTURE_TRAILERS,
+    OUTGOING_RESPONSE, OUTGOING_BODY, FUTURE_INCOMING_RESPONSE,
+) = range(1, 26)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -60,9 +62,9 @@ class Host:
         capi.write_pointer(result + capi.VALUE_PAYLOAD, handle.value or 0)
         values.set_kind(result, "resource")
 
-    def deny(self, capability: str, attempted: bytes | str) -> None:
-        """Record that this function was called without a grant."""
-        self.guest.deny(capability, attempted, self.function)
+    def deny(self, capability: str, attempted: bytes | str, wanted: str = "") -> None:
+        """Record that this function was called without a grant; `wanted` would have been one."""
+        self.guest.deny(capability, attempted, self.function, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,18 @@ nothing_to_free = capi.ResourceDestructor(_nothing_to_free)
 
 
 def releasing(running: Running) -> ctypes._FuncPointer:
-    """The destructor of handles behind which a file or directory is held."""
+    """The destructor of handles behind which something is held."""
 
     def release(_env: int, _context: int, representation: int) -> int:
         guest = running.guest
         if guest is not None:
             try:
                 drop(guest, representation)
+            except Stopped:
+                return int(capi.error_new(_HOST_STOP))
             except BaseException as failure:  # noqa: BLE001 - the callback trampoline
                 guest.failure = failure
+                return int(capi.error_new(_HOST_STOP))
         return 0
 
     return capi.ResourceDestructor(release)

@@ -308,7 +308,9 @@ def get_flags(host: Host, _arguments: int) -> Fill:
 
 
 def get_type(host: Host, _arguments: int) -> Fill:
-    kind = _KINDS.get(_node(host).status().kind, b"unknown")
+    node = _node(host)
+    # That a directory is one says nothing about what is in it.
+    kind = b"directory" if node.is_directory else _KINDS.get(node.status().kind, b"unknown")
     return lambda at: values.put_text(at, kind, "enum")
 
 
@@ -485,9 +487,10 @@ def _identity(node: File | Directory) -> object:
 
 def error_code(host: Host, _arguments: int, result: int) -> None:
     failure = held(host.guest, host.handles[0], Failure)
-    code = CODES.get(failure.errno, "io").encode()
     values.put_none(result)
-    values.put_box(result, "option", lambda at: values.put_text(at, code, "enum"))
+    if failure.errno is not None:
+        code = CODES.get(failure.errno, "io").encode()
+        values.put_box(result, "option", lambda at: values.put_text(at, code, "enum"))
 
 
 _METHODS = {

@@ -1,13 +1,17 @@
-"""wasi:io: the three standard streams, and waiting."""
+"""wasi:io: streams, and waiting.
+
+A stream is one of the three standard ones, or something that is held. Reading and writing never
+block, except in the functions whose names say so.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from hatchway.core.errors import GuestTrappedError
 from hatchway.engine import capi, values
 from hatchway.engine.files.nodes import FileFault
 from hatchway.engine.guest import FIRST_HANDLE
+from hatchway.engine.http.waiting import wait
 from hatchway.engine.preview2.binding import (
     ERROR,
     INPUT_STREAM,
@@ -17,31 +21,44 @@ from hatchway.engine.preview2.binding import (
     Host,
     take_handle,
 )
-from hatchway.engine.preview2.handles import MAX_READ, Failure, FileStream, held, keep
+from hatchway.engine.preview2.handles import (
+    MAX_PERMIT,
+    MAX_READ,
+    Failure,
+    FileStream,
+    InputSource,
+    OutputSink,
+    Readiness,
+    StreamFault,
+    held,
+    hold,
+    keep,
+    trap,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatchway.engine.guest import Guest
+    from hatchway.engine.preview2.binding import Body
+
+T = TypeVar("T")
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-"""Representations of the only streams there are."""
+"""Representations of the standard streams."""
 
 READY = 0
-"""Representation of a pollable that never has to be waited for; others are 1 + a timer."""
+"""Representation of a pollable that never has to be waited for. Those of timers are `_TIMER` and
+more; all others are numbers of what is held."""
+_TIMER = 1 << 31
 
-_MAX_PERMIT = 2 << 20
-"""Bytes of one write. Each takes 32 bytes of the host's memory on its way in, and wasmtime
-lets 128 MiB through at once."""
-_PERMIT = 1 << 16
-"""Bytes that a write to a file is told to have; more at once is slower, as for reading."""
 _MAX_POLLABLES = 4096
 
 _SECOND = capi.VALUE_BYTES
 _THIRD = 2 * capi.VALUE_BYTES
 
 
-# Streams
+# Answers
 
 
 def _closed(result: int) -> None:
@@ -49,9 +66,16 @@ def _closed(result: int) -> None:
     values.put_box(result, "result", lambda at: values.put_case(at, "closed"))
 
 
-def _failed(host: Host, fault: FileFault, result: int) -> None:
+def _failed(host: Host, fault: FileFault | StreamFault, result: int) -> None:
+    if isinstance(fault, FileFault):
+        failure: Failure | None = Failure(fault.errno.name.lower(), fault.errno)
+    else:
+        failure = fault.failure
+    if failure is None:
+        _closed(result)
+        return
     try:
-        number = keep(host.guest, Failure(fault.errno))
+        number = keep(host.guest, failure)
     except FileFault:
         _closed(result)
         return
@@ -64,164 +88,252 @@ def _failed(host: Host, fault: FileFault, result: int) -> None:
     values.put_box(result, "result", fill)
 
 
-def _ok_count(result: int, count: int) -> None:
+def _ok(_host: Host, result: int, _answer: None) -> None:
+    values.put_result(result, is_ok=True)
+
+
+def _ok_count(_host: Host, result: int, count: int) -> None:
     values.put_result(result, is_ok=True)
     values.put_box(result, "result", lambda at: values.put_number(at, "u64", count))
 
 
-def _take(host: Host, number: int, wanted: int) -> bytes | None:
-    """The next bytes of an input stream, None at its end."""
-    host.guest.check_time()
-    wanted = min(wanted, MAX_READ)
-    if number >= FIRST_HANDLE:
-        data = held(host.guest, number, FileStream).read(wanted)
-        return data if data or not wanted else None
-    return host.guest.read_stdin(wanted) if host.guest.stdin_left else None
-
-
-def _give(host: Host, number: int, data: bytes) -> None:
-    """Put bytes, which are paid for, into an output stream."""
-    if number >= FIRST_HANDLE:
-        held(host.guest, number, FileStream).write(data)
-    else:
-        (host.guest.stdout if number == STDOUT else host.guest.stderr).append(data)
-
-
-def _spend(host: Host, number: int, count: int) -> None:
-    """Pay for output before any of it is made; what goes into a file is bounded there."""
-    if number < FIRST_HANDLE:
-        host.guest.spend_output(count)
-    elif count > _MAX_PERMIT:
-        message = f"{count} bytes were written at once, {_MAX_PERMIT} are permitted"
-        host.guest.end(GuestTrappedError(message, details={"trap": "invalid_host_call"}))
-
-
-def read(host: Host, arguments: int, result: int) -> None:
-    try:
-        data = _take(host, host.handles[0], values.read_number(arguments + _SECOND, "u64"))
-    except FileFault as fault:
-        _failed(host, fault, result)
-        return
+def _ok_data(_host: Host, result: int, data: bytes | None) -> None:
     if data is None:
         _closed(result)
         return
-    taken = data
     values.put_result(result, is_ok=True)
-    values.put_box(result, "result", lambda at: values.put_bytes(at, taken))
+    values.put_box(result, "result", lambda at: values.put_bytes(at, data))
 
 
-def skip(host: Host, arguments: int, result: int) -> None:
-    try:
-        data = _take(host, host.handles[0], values.read_number(arguments + _SECOND, "u64"))
-    except FileFault as fault:
-        _failed(host, fault, result)
-        return
+def _ok_length(host: Host, result: int, data: bytes | None) -> None:
     if data is None:
         _closed(result)
     else:
-        _ok_count(result, len(data))
+        _ok_count(host, result, len(data))
 
 
-def _write(host: Host, result: int, count: int, make: Callable[[], bytes]) -> None:
-    number = host.handles[0]
-    _spend(host, number, count)
-    try:
-        _give(host, number, make())
-    except FileFault as fault:
-        _failed(host, fault, result)
+def _function(work: Callable[..., T], put: Callable[[Host, int, T], None], **fixed: bool) -> Body:
+    """A function that answers `result<…, stream-error>`."""
+
+    def body(host: Host, arguments: int, result: int) -> None:
+        host.guest.check_time()
+        try:
+            answer = work(host, arguments, **fixed)
+        except (FileFault, StreamFault) as fault:
+            _failed(host, fault, result)
+        else:
+            put(host, result, answer)
+
+    return body
+
+
+# Streams
+
+
+def _source(guest: Guest, number: int) -> InputSource:
+    source = guest.handles[number]
+    assert isinstance(source, InputSource)
+    return source
+
+
+def _sink(guest: Guest, number: int) -> OutputSink:
+    sink = guest.handles[number]
+    assert isinstance(sink, OutputSink)
+    return sink
+
+
+def _take(host: Host, number: int, wanted: int, *, blocks: bool) -> bytes | None:
+    """The next bytes of an input stream, None at its end."""
+    guest = host.guest
+    wanted = min(wanted, MAX_READ)
+    if number < FIRST_HANDLE:
+        return guest.read_stdin(wanted) if guest.stdin_left else None
+    source = _source(guest, number)
+    if blocks and wanted:
+        source.wait(guest)
+    return source.read(wanted)
+
+
+def _read(host: Host, arguments: int, *, blocks: bool) -> bytes | None:
+    wanted = values.read_number(arguments + _SECOND, "u64")
+    return _take(host, host.handles[0], wanted, blocks=blocks)
+
+
+def _give(host: Host, number: int, count: int, make: Callable[[], bytes], *, blocks: bool) -> None:
+    """Put `count` bytes into an output stream. They are made once it is known that they fit."""
+    guest = host.guest
+    if number < FIRST_HANDLE:
+        guest.spend_output(count)
+        (guest.stdout if number == STDOUT else guest.stderr).append(make())
+        return
+    sink = _sink(guest, number)
+    permitted = MAX_PERMIT if blocks or isinstance(sink, FileStream) else sink.permit()
+    if count > permitted:
+        trap(guest, f"{count} bytes were written at once, {permitted} are permitted")
+    if blocks:
+        sink.write_all(guest, make())
     else:
-        values.put_result(result, is_ok=True)
+        sink.write(make())
 
 
-def write(host: Host, arguments: int, result: int) -> None:
+def _write(host: Host, arguments: int, *, blocks: bool) -> None:
     at = arguments + _SECOND
-    _write(host, result, values.list_length(at), lambda: values.read_bytes_list(at))
+    length = values.list_length(at)
+    _give(host, host.handles[0], length, lambda: values.read_bytes_list(at), blocks=blocks)
 
 
-def write_zeroes(host: Host, arguments: int, result: int) -> None:
+def _write_zeroes(host: Host, arguments: int, *, blocks: bool) -> None:
     count = values.read_number(arguments + _SECOND, "u64")
-    _write(host, result, count, lambda: bytes(count))
+    _give(host, host.handles[0], count, lambda: bytes(count), blocks=blocks)
 
 
-def splice(host: Host, arguments: int, result: int) -> None:
-    target, source = host.handles
-    try:
-        data = _take(host, source, values.read_number(arguments + _THIRD, "u64"))
-        if data is not None:
-            _spend(host, target, len(data))
-            _give(host, target, data)
-    except FileFault as fault:
-        _failed(host, fault, result)
-        return
-    if data is None:
-        _closed(result)
-    else:
-        _ok_count(result, len(data))
-
-
-def check_write(host: Host, _arguments: int, result: int) -> None:
+def _permit(host: Host, number: int) -> int:
     # One byte more than is left: a guest with too much to say is then stopped for it.
     # Many ignore that only part of a write was taken, and would lose the rest in silence.
-    is_file = host.handles[0] >= FIRST_HANDLE
-    _ok_count(result, _PERMIT if is_file else min(host.guest.output_left + 1, _MAX_PERMIT))
+    if number < FIRST_HANDLE:
+        return min(host.guest.output_left + 1, MAX_PERMIT)
+    return _sink(host.guest, number).permit()
 
 
-def flush(_host: Host, _arguments: int, result: int) -> None:
-    values.put_result(result, is_ok=True)
+def _splice(host: Host, arguments: int, *, blocks: bool) -> bytes | None:
+    target, source = host.handles
+    wanted = values.read_number(arguments + _THIRD, "u64")
+    if not blocks:
+        wanted = min(wanted, _permit(host, target))
+    data = _take(host, source, wanted, blocks=blocks)
+    if data is not None:
+        taken = data
+        _give(host, target, len(data), lambda: taken, blocks=blocks)
+    return data
+
+
+def _check_write(host: Host, _arguments: int) -> int:
+    return _permit(host, host.handles[0])
+
+
+def _flush(host: Host, _arguments: int, *, blocks: bool) -> None:
+    number = host.handles[0]
+    if number < FIRST_HANDLE:
+        return
+    sink = _sink(host.guest, number)
+    sink.permit()
+    if blocks:
+        sink.flush(host.guest)
 
 
 def debug_string(host: Host, _arguments: int, result: int) -> None:
-    failure = held(host.guest, host.handles[0], Failure)
-    values.put_text(result, failure.errno.name.lower().encode())
+    values.put_text(result, held(host.guest, host.handles[0], Failure).name.encode())
 
 
-def subscribe(host: Host, _arguments: int, result: int) -> None:
-    host.give(result, POLLABLE, READY)
+def subscribe_input(host: Host, _arguments: int, result: int) -> None:
+    number = host.handles[0]
+    is_held = number >= FIRST_HANDLE
+    _subscribe(host, result, _source(host.guest, number).readiness() if is_held else None)
+
+
+def subscribe_output(host: Host, _arguments: int, result: int) -> None:
+    number = host.handles[0]
+    is_held = number >= FIRST_HANDLE
+    _subscribe(host, result, _sink(host.guest, number).readiness() if is_held else None)
+
+
+def _subscribe(host: Host, result: int, is_ready: Callable[[], bool] | None) -> None:
+    if is_ready is None:
+        host.give(result, POLLABLE, READY)
+    else:
+        give_pollable(host, result, is_ready)
 
 
 # Waiting
 
 
+def give_pollable(host: Host, result: int, is_ready: Callable[[], bool]) -> None:
+    """Make the result a pollable of something that is known once bytes were moved."""
+    host.give(result, POLLABLE, hold(host.guest, Readiness(is_ready)))
+
+
 def subscribe_in(host: Host, result: int, nanoseconds: int) -> None:
     """A pollable that is ready in `nanoseconds` of the guest's monotonic time."""
     host.guest.timers.append(host.guest.peek_monotonic_ns() + nanoseconds)
-    host.give(result, POLLABLE, len(host.guest.timers))
+    host.give(result, POLLABLE, _TIMER + len(host.guest.timers) - 1)
 
 
-def _wait_ns(guest: Guest, pollable: int) -> int:
+def _is_due(guest: Guest, pollable: int) -> bool:
     if pollable == READY:
-        return 0
-    return max(0, guest.timers[pollable - 1] - guest.peek_monotonic_ns())
+        return True
+    if pollable >= _TIMER:
+        return guest.timers[pollable - _TIMER] <= guest.peek_monotonic_ns()
+    return held(guest, pollable, Readiness).is_ready()
+
+
+def _pump(guest: Guest) -> None:
+    for exchange in guest.exchanges:
+        exchange.pump()
+
+
+def _wait_for_one(guest: Guest, pollables: list[int]) -> None:
+    """Until one of them is due; none is now."""
+    timers = [guest.timers[item - _TIMER] for item in pollables if item >= _TIMER]
+    left_ns = min(timers) - guest.peek_monotonic_ns() if timers else None
+    others = [item for item in pollables if item < _TIMER]
+    if left_ns is not None and not guest.exchanges and not others:
+        guest.sleep(left_ns)
+    else:
+        wait(guest, lambda: any(_is_due(guest, item) for item in others), most_ns=left_ns)
+
+
+def _due(guest: Guest, pollables: list[int]) -> list[int]:
+    """The places of those that are due, once there is one."""
+    if guest.exchanges:
+        guest.check_time()
+        _pump(guest)
+    due = [index for index, item in enumerate(pollables) if _is_due(guest, item)]
+    if not due:
+        _wait_for_one(guest, pollables)
+        due = [index for index, item in enumerate(pollables) if _is_due(guest, item)]
+    return due
 
 
 def ready(host: Host, _arguments: int, result: int) -> None:
-    is_ready = _wait_ns(host.guest, host.handles[0]) == 0
-    values.put_number(result, "bool", is_ready)
+    if host.guest.exchanges:
+        host.guest.check_time()
+        _pump(host.guest)
+    values.put_number(result, "bool", _is_due(host.guest, host.handles[0]))
 
 
 def block(host: Host, _arguments: int, _result: int) -> None:
-    wait = _wait_ns(host.guest, host.handles[0])
-    if wait:
-        host.guest.sleep(wait)
+    _due(host.guest, host.handles)
 
 
 def poll(host: Host, arguments: int, result: int) -> None:
     count = values.list_length(arguments)
     if not 0 < count <= _MAX_POLLABLES:
         # The specification lets an empty list trap; a huge one has no use.
-        message = f"poll was called with {count} pollables"
-        host.guest.end(GuestTrappedError(message, details={"trap": "invalid_host_call"}))
+        trap(host.guest, f"poll was called with {count} pollables")
     first = capi.read_pointer(arguments + capi.VALUE_PAYLOAD + 8)
     pollables = [
         take_handle(host.context, first + index * capi.VALUE_BYTES) for index in range(count)
     ]
-    shortest = min(_wait_ns(host.guest, pollable) for pollable in pollables)
-    if shortest:
-        host.guest.sleep(shortest)
-    due = [index for index, item in enumerate(pollables) if _wait_ns(host.guest, item) == 0]
+    due = _due(host.guest, pollables)
     items = values.put_items(result, "list", len(due))
     for position, index in enumerate(due):
         values.put_number(items + position * capi.VALUE_BYTES, "u32", index)
+
+
+def _both(
+    name: str,
+    blocking: str,
+    work: Callable[..., T],
+    put: Callable[[Host, int, T], None],
+    handles: tuple[int, ...] = (0,),
+) -> dict[str, Function]:
+    """A function, and the one of the same resource that waits."""
+    return {
+        name: Function(_function(work, put, blocks=False), handles),
+        f"{name.rpartition('.')[0]}.{blocking}": Function(
+            _function(work, put, blocks=True), handles
+        ),
+    }
 
 
 RESOURCES = {
@@ -238,20 +350,25 @@ FUNCTIONS: dict[str, dict[str, Function]] = {
         "poll": Function(poll),
     },
     "wasi:io/streams": {
-        "[method]input-stream.read": Function(read, (0,)),
-        "[method]input-stream.blocking-read": Function(read, (0,)),
-        "[method]input-stream.skip": Function(skip, (0,)),
-        "[method]input-stream.blocking-skip": Function(skip, (0,)),
-        "[method]input-stream.subscribe": Function(subscribe, (0,)),
-        "[method]output-stream.check-write": Function(check_write, (0,)),
-        "[method]output-stream.write": Function(write, (0,)),
-        "[method]output-stream.blocking-write-and-flush": Function(write, (0,)),
-        "[method]output-stream.flush": Function(flush, (0,)),
-        "[method]output-stream.blocking-flush": Function(flush, (0,)),
-        "[method]output-stream.subscribe": Function(subscribe, (0,)),
-        "[method]output-stream.write-zeroes": Function(write_zeroes, (0,)),
-        "[method]output-stream.blocking-write-zeroes-and-flush": Function(write_zeroes, (0,)),
-        "[method]output-stream.splice": Function(splice, (0, 1)),
-        "[method]output-stream.blocking-splice": Function(splice, (0, 1)),
+        "[method]input-stream.subscribe": Function(subscribe_input, (0,)),
+        "[method]output-stream.check-write": Function(_function(_check_write, _ok_count), (0,)),
+        "[method]output-stream.subscribe": Function(subscribe_output, (0,)),
+        **_both("[method]input-stream.read", "blocking-read", _read, _ok_data),
+        **_both("[method]input-stream.skip", "blocking-skip", _read, _ok_length),
+        **_both("[method]output-stream.write", "blocking-write-and-flush", _write, _ok),
+        **_both("[method]output-stream.flush", "blocking-flush", _flush, _ok),
+        **_both(
+            "[method]output-stream.write-zeroes",
+            "blocking-write-zeroes-and-flush",
+            _write_zeroes,
+            _ok,
+        ),
+        **_both(
+            "[method]output-stream.splice",
+            "blocking-splice",
+            _splice,
+            _ok_length,
+            handles=(0, 1),
+        ),
     },
 }

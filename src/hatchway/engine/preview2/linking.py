@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from wasmtime import component
 
 from hatchway.core.errors import ConfigError, InternalError
-from hatchway.engine import capi
+from hatchway.engine import capi, fetch
+from hatchway.engine.fetch import component as fetching
 from hatchway.engine.guest import Running
+from hatchway.engine.http import interfaces as http
 from hatchway.engine.preview2 import cli, clocks, filesystem, io, random, sockets
 from hatchway.engine.preview2.binding import (
     DESCRIPTOR,
@@ -18,6 +20,7 @@ from hatchway.engine.preview2.binding import (
     ERROR,
     INPUT_STREAM,
     OUTPUT_STREAM,
+    POLLABLE,
     TERMINAL_INPUT,
     TERMINAL_OUTPUT,
     WASI_VERSION,
@@ -28,13 +31,14 @@ from hatchway.engine.preview2.binding import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import wasmtime
 
 RESOURCES: dict[str, dict[str, int]] = {
     **io.RESOURCES,
     **filesystem.RESOURCES,
+    **http.RESOURCES,
     **sockets.RESOURCES,
     "wasi:cli/terminal-input": {"terminal-input": TERMINAL_INPUT},
     "wasi:cli/terminal-output": {"terminal-output": TERMINAL_OUTPUT},
@@ -44,25 +48,33 @@ FUNCTIONS: dict[str, dict[str, Function]] = {
     **cli.FUNCTIONS,
     **clocks.FUNCTIONS,
     **filesystem.FUNCTIONS,
+    **http.FUNCTIONS,
     **io.FUNCTIONS,
     **random.FUNCTIONS,
     **sockets.FUNCTIONS,
 }
 
 INTERFACES = frozenset(FUNCTIONS) | frozenset(RESOURCES)
-"""Every interface this host provides, without version."""
+"""Every interface of WASI that this host provides, without version."""
 
 
 UNSTABLE = frozenset({"wasi:sockets/network#network-error-code", "wasi:cli/exit#exit-with-code"})
 """Functions WASI marks unstable; guests may import them, and wasmtime leaves them out."""
 
 
-_HELD = frozenset({DESCRIPTOR, DIRECTORY_ENTRY_STREAM, INPUT_STREAM, OUTPUT_STREAM, ERROR})
+_HELD = http.HELD | {
+    DESCRIPTOR,
+    DIRECTORY_ENTRY_STREAM,
+    INPUT_STREAM,
+    OUTPUT_STREAM,
+    ERROR,
+    POLLABLE,
+}
 """Resources behind whose handles something is held."""
 
 
 class DenyingLinker:
-    """A component linker that holds our WASI 0.2 and nothing else."""
+    """A component linker that holds our WASI 0.2 and `hatchway:egress/fetch` alone."""
 
     def __init__(self, engine: wasmtime.Engine, running: Running) -> None:
         self._linker = component.Linker(engine)
@@ -73,15 +85,17 @@ class DenyingLinker:
             with _instance(self.pointer, interface) as instance:
                 for name, resource in RESOURCES.get(interface, {}).items():
                     _require(self._add_resource(instance, name, resource), interface, name)
-                for name, function in FUNCTIONS.get(interface, {}).items():
-                    spelled = f"{interface}#{name}"
-                    _require(
-                        _add_function(
-                            instance, name, callback(spelled, function, running), self._kept
-                        ),
-                        interface,
-                        name,
-                    )
+                self._add_functions(instance, interface, FUNCTIONS.get(interface, {}), running)
+        for interface, functions in fetching.FUNCTIONS.items():
+            with _instance(self.pointer, interface, fetch.VERSION) as instance:
+                self._add_functions(instance, interface, functions, running)
+
+    def _add_functions(
+        self, instance: int, interface: str, functions: Mapping[str, Function], running: Running
+    ) -> None:
+        for name, function in functions.items():
+            attached = callback(f"{interface}#{name}", function, running)
+            _require(_add_function(instance, name, attached, self._kept), interface, name)
 
     def _add_resource(self, instance: int, name: str, resource: int) -> int | None:
         kind = component.ResourceType.host(resource)
@@ -97,11 +111,11 @@ class DenyingLinker:
 
 
 @contextmanager
-def _instance(linker: int, interface: str) -> Iterator[int]:
+def _instance(linker: int, interface: str, version: str = "") -> Iterator[int]:
     """One interface of a linker, open for definitions."""
     root = capi.linker_root(linker)
     holder = ctypes.c_void_p()
-    name = f"{interface}@{WASI_VERSION}".encode()
+    name = f"{interface}@{version or WASI_VERSION}".encode()
     try:
         error = capi.linker_add_instance(root, name, len(name), capi.addressof(holder))
         if error:
@@ -142,6 +156,7 @@ def require_known_wasi(engine: wasmtime.Engine) -> None:
     """
     native = component.Linker(engine)
     native.add_wasip2()
+    native.add_wasi_http()
     pointer = capi.pointer_of(native)
     kept: list[object] = []
     for interface, functions in FUNCTIONS.items():

@@ -1,0 +1,183 @@
+"""The broker's own server: one socket on loopback, opened once, and one thread.
+
+Connections that have shown no ticket yet are few and short. Whoever opens many of them can make
+requests slow, as anybody who keeps this machine busy can, and no more than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.types import ASGIApp
+
+    from hatchway.egress.tickets import Admission
+
+HEAD_BYTES = 8 * 1024
+"""Of the head of a request to the broker."""
+MAX_STRANGERS = 256
+"""Connections that have shown no ticket; the oldest one makes room for the next."""
+STRANGER_SECONDS = 5.0
+_QUEUE = 512
+"""Connections that wait in the kernel."""
+_ACCEPTED_AT_ONCE = 32
+"""Before anything is read, so that nobody has to make room who has just come with a ticket: a
+connection that is accepted is read from three turns of the loop later."""
+_PATIENCE_SECONDS = 10.0
+
+
+def open_socket() -> socket.socket:
+    """A socket that listens on 127.0.0.1, at a port that the system chooses.
+
+    Raises:
+        OSError: It cannot.
+    """
+    return socket.create_server(("127.0.0.1", 0), backlog=_QUEUE)
+
+
+class Strangers:
+    """Connections that have shown no ticket, oldest first."""
+
+    def __init__(self) -> None:
+        self._timers: dict[_Line, asyncio.TimerHandle] = {}
+
+    def arrive(self, line: _Line) -> None:
+        """One more."""
+        if len(self._timers) >= MAX_STRANGERS:
+            oldest = next(iter(self._timers))
+            self.leave(oldest)
+            oldest.hang_up()
+        loop = asyncio.get_running_loop()
+        self._timers[line] = loop.call_later(STRANGER_SECONDS, line.hang_up)
+
+    def leave(self, line: _Line) -> None:
+        """It is known now, or gone."""
+        if (timer := self._timers.pop(line, None)) is not None:
+            timer.cancel()
+
+
+class _Line(H11Protocol):
+    """A connection from the inside half, or from whoever claims to be it."""
+
+    strangers: Strangers
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.logger = logging.getLogger("hatchway.egress.strangers")
+        self.access_log = False
+        self.app_state = {"line": self}
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.strangers.arrive(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.strangers.leave(self)
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - what is no HTTP gets no answer
+        self.hang_up()
+
+    def admit(self) -> None:
+        """It has shown a ticket."""
+        self.strangers.leave(self)
+
+    def hang_up(self) -> None:
+        """Cut it."""
+        self.transport.abort()
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(_QUEUE)  # asyncio has taken what it accepts at once for the queue's length
+
+
+class Listener:
+    """A server in a thread of its own.
+
+    Attributes:
+        loop: On which everything of the broker happens.
+
+    Args:
+        listening: The socket; it is closed with the server, and not before.
+        app: What answers.
+    """
+
+    def __init__(self, listening: socket.socket, app: ASGIApp) -> None:
+        self._socket = listening
+        # What uvicorn says about strangers is for nobody, and could be made endless by them.
+        logging.getLogger("hatchway.egress.strangers").addFilter(_nothing)
+        own = type("_OwnLine", (_Line,), {"strangers": Strangers()})
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=own,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                workers=1,
+                backlog=_ACCEPTED_AT_ONCE,
+                h11_max_incomplete_event_size=HEAD_BYTES,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hatchway-broker", daemon=True)
+        self.loop = asyncio.new_event_loop()
+
+    def start(self) -> None:
+        """Begin to answer.
+
+        Raises:
+            OSError: The thread does not start.
+        """
+        self._thread.start()
+        if not self._started.wait(_PATIENCE_SECONDS):
+            self._socket.close()
+            message = "the broker's thread does not start"
+            raise OSError(message)
+
+    def finish(self, admissions: Sequence[Admission], seconds: float) -> None:
+        """End what is under way for these calls; returns when all of it is recorded.
+
+        Raises:
+            TimeoutError: It takes longer than `seconds`.
+        """
+        asyncio.run_coroutine_threadsafe(_over(admissions), self.loop).result(seconds)
+
+    def stop(self, last: Callable[[], None]) -> None:
+        """Do one last thing, answer nobody any more, and close the socket."""
+        self.loop.call_soon_threadsafe(last)
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(_PATIENCE_SECONDS)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            self.loop.call_soon(self._started.set)
+            runner.run(self._server.serve(sockets=[self._socket]))
+
+
+async def _over(admissions: Sequence[Admission]) -> None:
+    exchanges = [each for admission in admissions for each in admission.under_way]
+    for exchange in exchanges:
+        exchange.call_over()
+    await asyncio.gather(*(exchange.is_over.wait() for exchange in exchanges))
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
