@@ -84,7 +84,8 @@ def test_a_refusal_is_heard_though_the_request_was_not_taken(run: Guest) -> None
 
 def test_a_refusal_is_heard_though_the_broker_is_gone(run: Guest) -> None:
     def behave(peer: Peer) -> None:
-        peer.refuse(DENIAL)
+        peer.accept()
+        peer.raw(refusal_frame(DENIAL))
 
     with broker(behave) as outside:
         exchange = open_exchange(run, outside.ticket, HEAD)
