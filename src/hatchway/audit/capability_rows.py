@@ -205,6 +205,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
         _plumbing("error", "learns why there is no response"),
         _plumbing("close", "gives a request back"),
     ),
+    "hatchway:tools/tools": (
+        _does("call", "tool", "calls another tool"),
+        _does("search", "tool", "looks for other tools it was granted"),
+        _does("describe", "tool", "reads the schema of another tool it was granted"),
+    ),
     "hatchway:*": (_does("*", "tool", "calls another tool"),),
 }
 """By interface without version, or namespace. `hatchway:*` stands for all others of ours."""

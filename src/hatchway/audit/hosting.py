@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from hatchway.audit.artifact import Artifact
 
 
-_NOT_SERVED = ("thread", "tool", HOST)
+_NOT_SERVED = ("thread", HOST)
 """Capabilities whose functions no host here provides, denied or not."""
+_SERVED_TOOL = "hatchway:tools/tools@0.1."
+"""What the functions of `tool` begin with that a host here provides."""
 _SERVED_HTTP = (
     "wasi:http/outgoing-handler@0.2.",
     "hatchway:egress/fetch@0.1.",
@@ -60,6 +62,8 @@ def _imports_what_nobody_provides(artifact: Artifact) -> str | None:
 def _is_served(capability: str, function: str) -> bool:
     if capability == "net.http":
         return function.startswith(_SERVED_HTTP)
+    if capability == "tool":
+        return function.startswith(_SERVED_TOOL)
     return not capability.startswith(_NOT_SERVED)
 
 

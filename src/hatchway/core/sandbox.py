@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
     from hatchway.core.surface import Compilation, Compiler, Surface
+    from hatchway.core.tools import Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +39,15 @@ class FunctionInvocation:
     Attributes:
         function: Its `qualified_name`.
         arguments: JSON values by parameter name.
+        files: What lies in its workspace when it starts, by path below the workspace.
+        wanted: Names or patterns of the workspace's files to bring back, also of a call that
+            failed by its own word.
     """
 
     function: str
     arguments: Mapping[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    wanted: tuple[str, ...] = ()
 
 
 Invocation: TypeAlias = CommandInvocation | FunctionInvocation
@@ -82,10 +88,12 @@ class Sandbox(Protocol):
         grant: Grant,
         cancellation: Cancellation | None = None,
         ticket: Ticket | None = None,
+        tools: Tools | None = None,
     ) -> Execution:
         """Run a prepared artifact once.
 
-        Its requests reach the broker with `ticket`; without one they are denied.
+        Its requests reach the broker with `ticket`; without one they are denied. Its calls of
+        other tools are answered by `tools`; without them they are denied.
 
         Raises:
             InvalidArgumentsError: An argument does not fit the function's type.

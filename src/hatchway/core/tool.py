@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from hatchway.core.manifest import ToolManifest, Want
     from hatchway.core.wit import WitFunction
 
+CODE_INTERFACE = "hatchway:exec/code@0.1."
+"""What the interface of every interpreter begins with; `sdk/guest/exec.wit` declares it."""
+RUN = "run"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
@@ -33,6 +37,16 @@ class Tool:
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any] | None
     function: WitFunction | None = None
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether it is an interpreter: the code it is to run is an argument of the call."""
+        function = self.function
+        return (
+            function is not None
+            and function.name == RUN
+            and (function.interface or "").startswith(CODE_INTERFACE)
+        )
 
     @property
     def requires(self) -> tuple[Want, ...]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hatchway.core.call import Cancellation
     from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
+    from hatchway.core.tools import Tools
     from hatchway.engine.files.nodes import Directory
     from hatchway.engine.files.quota import Quota
     from hatchway.engine.http.exchange import Exchange
@@ -88,6 +89,7 @@ class Guest:
         descriptors: A core module's open files, once a host call has used one.
         ticket: What its requests reach the broker with; None where all of them are denied.
         exchanges: Its requests that are under way, and those it has not let go.
+        tools: The other tools it may call; None where it was granted none.
     """
 
     __slots__ = (
@@ -127,6 +129,7 @@ class Guest:
         "stop",
         "ticket",
         "timers",
+        "tools",
         "tops",
         "unlisted_denials",
     )
@@ -162,6 +165,7 @@ class Guest:
         self.timers: list[int] = []
         self.ticket: Ticket | None = None
         self.exchanges: list[Exchange] = []
+        self.tools: Tools | None = None
         self.unlisted_denials = 0
         self._denials: dict[Denial, None] = {}
         self._stdin = stdin

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hatchway.core.grant import Grant, GrantedDirectory
     from hatchway.core.sandbox import Invocation
     from hatchway.core.surface import Compilation, Compiler, Surface
+    from hatchway.core.tools import Tools
     from hatchway.engine.cache import CompiledCache
     from hatchway.engine.program import Program
     from hatchway.engine.ticker import TickerKind
@@ -139,6 +140,7 @@ class EngineSandbox:
         grant: Grant,
         cancellation: Cancellation | None = None,
         ticket: Ticket | None = None,
+        tools: Tools | None = None,
     ) -> Execution:
         """Run a prepared artifact once, in a store and an instance of its own.
 
@@ -151,11 +153,12 @@ class EngineSandbox:
         command = invocation if isinstance(invocation, CommandInvocation) else _NO_INPUT
         guest = Guest(command.arguments, command.stdin, grant, cancellation, self._quotas_of(grant))
         guest.ticket = ticket
+        guest.tools = tools
         if os.getpid() != self._process:
             message = "an engine cannot be used after fork: nothing would stop its guests"
             raise InternalError(message, hint="create the sandbox in the child process")
-        if command.files:
-            _fill(guest, command)
+        if invocation.files:
+            _fill(guest, invocation.files)
         if not self.ticker.call_starts(self.settings.concurrent_calls):
             message = f"{self.settings.concurrent_calls} calls are running already"
             raise OverloadedError(message)
@@ -176,8 +179,8 @@ class EngineSandbox:
         if guest.failure is not None:
             raise guest.failure
         files: Mapping[str, bytes] = _NO_FILES
-        if command.wanted:
-            files, ending = _brought_back(guest, command.wanted, ending)
+        if invocation.wanted:
+            files, ending = _brought_back(guest, invocation.wanted, ending)
         return Execution(
             value=ending.value,
             stdout=b"".join(guest.stdout),
@@ -263,14 +266,14 @@ def _measured(granted: GrantedDirectory) -> Quota:
     return Quota(granted.quota_bytes, used_bytes=used)
 
 
-def _fill(guest: Guest, command: CommandInvocation) -> None:
+def _fill(guest: Guest, files: Mapping[str, bytes]) -> None:
     """Put what the call brings along into the workspace."""
     workspace = guest.roots().workspace
     if workspace is None:
         message = "there is no workspace to put files into"
         raise InternalError(message)
     try:
-        for path, data in command.files.items():
+        for path, data in files.items():
             workspace.put(path.encode(), data)
     except FileFault as fault:
         limit = guest.limits.scratch_bytes

@@ -1,0 +1,44 @@
+"""What a guest that was granted other tools may ask of them, and who answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_TOOL_DEPTH = 4
+"""Calls that may stand inside each other, the one a client asked for included."""
+
+
+class ToolAnswer(NamedTuple):
+    """What came of an inner call.
+
+    Attributes:
+        value: What the tool gave back, as JSON would hold it; None when it failed.
+        code: The stable code of why it failed; empty when it did not.
+        message: The same in words, as a client would read them.
+        wanted: The capability that would have allowed the call, as `hatchway grant` takes it,
+            where a grant is what was missing. For the operator, never for the guest.
+    """
+
+    value: Any = None
+    code: str = ""
+    message: str = ""
+    wanted: str = ""
+
+
+class Tools(Protocol):
+    """The other tools, as one call may use them. It is asked on the thread of that call."""
+
+    def search(self, query: str, most: int) -> Sequence[Mapping[str, Any]]:
+        """The granted tools that fit `query` best, best first: name and description."""
+        ...
+
+    def describe(self, name: str) -> ToolAnswer:
+        """One granted tool: name, description, input schema and output schema."""
+        ...
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+        """Call a granted tool; every refusal and failure is in the answer."""
+        ...
