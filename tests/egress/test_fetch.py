@@ -68,6 +68,27 @@ def test_a_component_gets_what_was_granted_with_a_credential_it_never_sees(
     assert "s3cret" not in repr(execution)
 
 
+def test_a_request_that_nobody_waits_for_is_denied_on_record_every_time() -> None:
+    script = Script()
+    script.do("open", json.dumps({"url": "http://localhost:1/x"}).encode(), RESULTS)
+    with admitted(grant("http://localhost:2;internal")) as (ticket, events):
+        runs = [script.run(ticket).execution for _ in range(20)]
+
+    wanted = ["net.http=http://localhost:1;internal"]
+    assert [[denial.wanted for denial in run.denials] for run in runs] == [wanted] * 20
+    assert [event.decision for event in events] == ["denied"] * 20
+
+
+def test_a_request_that_is_given_back_at_once_is_denied_on_record() -> None:
+    script = Script()
+    script.do("open", json.dumps({"url": "http://localhost:1/x"}).encode(), RESULTS)
+    script.do("close", FIRST)
+    with admitted(grant("http://localhost:2;internal")) as (ticket, _):
+        execution = script.run(ticket).execution
+
+    assert [denial.capability for denial in execution.denials] == ["net.http"]
+
+
 def test_a_command_gets_what_was_granted() -> None:
     script = Script()
     with serving(echo) as origin:

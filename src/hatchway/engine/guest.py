@@ -54,6 +54,9 @@ RANDOM_CHUNK_BYTES = 1 << 16
 NAP_NS = 50 * 10**6
 """How long a waiting guest goes without looking whether it was cancelled."""
 
+HEARING_NS = 100 * 10**6
+"""How long a run waits, in all, for decisions about requests that its guest has left alone."""
+
 _MAX_ATTEMPT = 1024
 _NONE = range(0)
 
@@ -89,6 +92,7 @@ class Guest:
         descriptors: A core module's open files, once a host call has used one.
         ticket: What its requests reach the broker with; None where all of them are denied.
         exchanges: Its requests that are under way, and those it has not let go.
+        hearing_left_ns: How long it may still be asked whether what it left alone was allowed.
         tools: The other tools it may call; None where it was granted none.
     """
 
@@ -117,6 +121,7 @@ class Guest:
         "exit_code",
         "failure",
         "handles",
+        "hearing_left_ns",
         "host_calls_left",
         "last_handle",
         "limits",
@@ -165,6 +170,7 @@ class Guest:
         self.timers: list[int] = []
         self.ticket: Ticket | None = None
         self.exchanges: list[Exchange] = []
+        self.hearing_left_ns = HEARING_NS
         self.tools: Tools | None = None
         self.unlisted_denials = 0
         self._denials: dict[Denial, None] = {}

@@ -7,6 +7,7 @@ not keep to the protocol, is a `Refusal` like those that the broker sends.
 from __future__ import annotations
 
 import errno
+import math
 import select
 import socket
 import struct
@@ -228,11 +229,30 @@ class Exchange:
         self._refuse(error)
 
     def close(self) -> None:
-        """Nobody is interested any more; what is under way is cut off."""
+        """Nobody is interested any more; what is under way is cut off.
+
+        What the broker has to say about it is heard first: a request that nobody waits for is
+        denied on record like any other.
+        """
+        self._hear_out()
         self.is_closed = True
         self._on_refused = None  # it may hold the guest, which holds this
         self._hang_up()
         self._in.clear()
+
+    def _hear_out(self) -> None:
+        """Wait a moment for the broker's decision, if nobody has waited for it."""
+        guest = None if self._guest is None else self._guest()
+        if guest is None:
+            return
+        self.pump()
+        while not self.is_answered and guest.stop is None and guest.hearing_left_ns > 0:
+            began_ns = time.monotonic_ns()
+            poll = select.poll()
+            poll.register(self.fileno(), self.interest)
+            poll.poll(math.ceil(guest.hearing_left_ns / 1e6))
+            self.pump()
+            guest.hearing_left_ns -= time.monotonic_ns() - began_ns
 
     # Moving bytes
 
