@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from private_sigstore import BEGIN, IDENTITY, ISSUER, LIFETIME, PrivateSigstore
 from strategies import json_values, patient
@@ -275,6 +275,7 @@ def certificate_in(document: Any) -> CertificateMaterial:
 
 @patient
 @given(st.binary(min_size=1, max_size=40), st.integers(0, 700))
+@example(b"\x01", 12)  # a version that there is not
 def test_whatever_a_certificate_holds_the_answer_is_ours(data: bytes, place: int) -> None:
     bundle = copy_of(SIGNED["bytes"])
     raw = bytearray(certificate_in(bundle).certificate)

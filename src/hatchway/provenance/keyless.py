@@ -124,7 +124,7 @@ def _certificate(material: CertificateMaterial) -> Certificate:
 
     try:
         return x509.load_der_x509_certificate(material.certificate)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise _no_certificate(error) from error
 
 
