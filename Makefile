@@ -36,6 +36,7 @@ bench: $(DEV)/ready
 	@$(DEV)/bin/python bench/start.py
 	@$(DEV)/bin/python bench/audit.py
 	@$(DEV)/bin/python bench/egress.py
+	@$(DEV)/bin/python bench/catalog.py
 
 clean:
 	rm -rf $(DEMO) $(DEV) .artifacts

@@ -34,7 +34,8 @@ from hatchway.engine.sandbox import EngineSandbox
 from hatchway.policy.decide import decide
 from hatchway.policy.document import Policy, ToolPolicy
 from hatchway.registry.store import digest_of
-from hatchway.runtime.settings import Directories
+from hatchway.runtime.interpreters import ready
+from hatchway.runtime.settings import Directories, directories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +106,41 @@ def component_row(rounds: int) -> Row:
         rounds,
         1.5,
     )
+
+
+def exec_row(rounds: int, language: str = "python") -> Row:
+    """Generated code in a fresh interpreter, against the same component without gates."""
+    artifact = ready(language, directories=directories(), tell=print).read_bytes()
+    code = _CODE[language]
+    engine, digest = sandbox(), digest_of(artifact)
+    engine.prepare(artifact, digest)
+    invocation = FunctionInvocation(
+        function="hatchway:exec/code@0.1.0#run", arguments={"code": code, "inputs": "{}"}
+    )
+    grant = granted(Limits(fuel=10 * floor.FUEL))
+    assert engine.run(digest, invocation, grant).value == _VALUE
+    return _ratio_row(
+        "exec" if language == "python" else f"exec-{language}",
+        floor.interpreter(artifact, code),
+        lambda: engine.run(digest, invocation, grant),
+        rounds,
+        1.25,
+    )
+
+
+_CODE = {
+    "python": """import json
+rows = [{"name": f"row {number}", "size": number * number} for number in range(100)]
+print(json.dumps(rows[:3]))
+sum(row["size"] for row in rows)
+""",
+    "javascript": """
+const rows = Array.from({length: 100}, (_, at) => ({name: `row ${at}`, size: at * at}));
+console.log(JSON.stringify(rows.slice(0, 3)));
+rows.reduce((sum, row) => sum + row.size, 0)
+""",
+}
+_VALUE = "328350"
 
 
 def files_row(rounds: int) -> Row:
@@ -345,6 +381,8 @@ def main() -> int:
         "component": lambda: component_row(int(60 * scale)),
         "call": lambda: call_row(int(40 * scale)),
         "files": lambda: files_row(int(30 * scale)),
+        "exec": lambda: exec_row(int(20 * scale)),
+        "exec-javascript": lambda: exec_row(int(60 * scale), "javascript"),
         "threads": lambda: threads_row(12 * scale),
         "mcp": lambda: mcp_row(int(150 * scale)),
     }

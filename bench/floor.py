@@ -249,6 +249,50 @@ def component_echo() -> Callable[[], None]:
     return run
 
 
+def interpreter(artifact: bytes, code: str) -> Callable[[], None]:
+    """A function that runs `code` once in an interpreter, with all of WASI 0.2 and no tools."""
+    from wasmtime.component._types import String
+
+    own = engine()
+    compiled = component.Component(own, artifact)
+    linker = component.Linker(own)
+    linker.add_wasip2()
+    with linker.root() as root, root.add_instance("hatchway:tools/tools@0.1.0") as tools:
+        for name in ("search", "describe", "call"):
+            tools.add_func(name, lambda *_arguments: "")
+    exported = compiled.get_export_index("hatchway:exec/code@0.1.0")
+    index = compiled.get_export_index("run", exported)
+    engine_at, compiled_at, linker_at = _address(own), _address(compiled), _address(linker)
+    index_at = _address(index)
+    instance, function = ffi.wasmtime_component_instance_t(), ffi.wasmtime_component_func_t()
+    arguments, result = (ffi.wasmtime_component_val_t * 2)(), ffi.wasmtime_component_val_t()
+    string = String()
+    instance_at, function_at = ctypes.addressof(instance), ctypes.addressof(function)
+    arguments_at, result_at = ctypes.addressof(arguments), ctypes.addressof(result)
+    keep = (own, compiled, linker, index, instance, function, result)
+
+    def run() -> None:
+        assert keep
+        store = _store_new(engine_at, None, None)
+        context = _store_context(store)
+        _set_fuel(context, 10 * FUEL)
+        _set_deadline(context, 10_000)
+        _store_limiter(store, MEMORY_BYTES, -1, -1, -1, -1)
+        _set_wasi(context, _wasi_new())
+        assert not _component_instantiate(linker_at, context, compiled_at, instance_at)
+        assert _component_func(instance_at, context, index_at, function_at)
+        for at, text in enumerate((code, "{}")):
+            string.convert_to_c(None, text, ctypes.pointer(arguments[at]))  # type: ignore[arg-type]  # as above
+        assert not _component_call(function_at, context, arguments_at, 2, result_at, 1)
+        for argument in arguments:
+            _value_delete(ctypes.addressof(argument))
+        _value_delete(result_at)
+        ctypes.memset(result_at, 0, ctypes.sizeof(result))  # the next call drops what is there
+        _store_delete(store)
+
+    return run
+
+
 def files() -> Callable[[], object]:
     """A call with a directory of its own, one file in and one out, as the wheel would do it."""
     shared = engine()

@@ -45,7 +45,15 @@ def test_a_function_of_another_host_is_recognised(namespace: str, prefix: str, n
         (("wasi_unstable", "fd_write"), "WASI preview 0; rebuild for wasi_snapshot_preview1"),
         (("wasix_32v1", "thread_spawn"), "WASIX"),
         (("wasi", "thread-spawn"), "wasi-threads"),
-        (("extism:host/env", "alloc"), "Extism"),
+        (
+            ("extism:host/user", "notify"),
+            "an Extism host with functions of its own (extism:host/user); only that host can "
+            "say what they do",
+        ),
+        (
+            ("env", "extism_alloc"),
+            "Extism before 1.0; build it with a current plug-in development kit",
+        ),
         (("env", "proxy_log"), "proxy-wasm"),
         (("env", "napi_create_object"), "Node-API"),
         (("GOT.mem", "x"), "dynamic linking (dylink)"),
@@ -88,6 +96,7 @@ def test_minified_imports_are_recognised() -> None:
         (("a", "abc"),),
         (("a", "a"), ("b", "a")),
         (("env", "memory"),),
+        (("extism:host/env", "alloc"),),
         (("wasi_snapshot_preview1", "fd_write"),),
         (("wasi_snapshot_preview1", "proc_exit"), ("env", "host_function")),
         (("environment", "emscripten_x"),),

@@ -42,11 +42,20 @@ def test_nothing_speaks_against_a_tool(text: str) -> None:
             "imports wasi:http/incoming-handler@0.2.3#handle, which no host here provides",
         ),
         (
+            '(component (import "hatchway:tools/tools@0.2.0" (instance (export "search" (func)))))',
+            "imports hatchway:tools/tools@0.2.0#search, which no host here provides",
+        ),
+        (
+            '(module (import "extism:host/env" "input_length" (func (result i64))) '
+            '(func (export "count") (param i32) (result i32) (local.get 0)))',
+            "offers no tool: it exports no function that an Extism host could call",
+        ),
+        (
             '(module (func (export "add")))',
             "offers no tool: it exports neither _start nor functions of a component",
         ),
     ],
-    ids=["foreign", "feature", "memory", "function", "http", "library"],
+    ids=["foreign", "feature", "memory", "function", "http", "tools", "plug-in", "library"],
 )
 def test_what_is_in_the_way_is_named(text: str, reason: str) -> None:
     assert why_not_hostable(read_artifact(wasm(text))) == reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from audit_subjects import entry_of
+from audit_subjects import entry_of, subject_with
 from guests import wasm
 
 from hatchway.audit.claims import served_by
@@ -18,11 +18,13 @@ from hatchway.audit.rules import (
     cap_005_read_only,
     cap_006_ordinary,
     cap_007_dead_grant,
+    cap_008_tools_together,
 )
-from hatchway.audit.subject import Subject
+from hatchway.audit.subject import Neighbour, Subject
 from hatchway.core.capability import EnvironmentVariable, HttpAccess
 from hatchway.core.manifest import ToolManifest
 from hatchway.core.tool import Tool
+from hatchway.core.wit import WitFunction
 from hatchway.policy.grammar import parse_capability
 from hatchway.policy.manifest import parse_manifest_toml
 
@@ -184,7 +186,60 @@ def test_what_modules_inside_a_component_import_is_no_capability() -> None:
     assert found_by(cap_001_undeclared.RULE, looked_at) == []
 
 
+CODE = Tool(
+    name="code",
+    owner="code",
+    digest="sha256:" + "0" * 64,
+    manifest=ToolManifest(name=None),
+    input_schema={},
+    output_schema=None,
+    function=WitFunction(
+        name="run", interface="hatchway:exec/code@0.1.0", parameters=(), result=None
+    ),
+)
+CALL = '(import "hatchway:tools/tools@0.1.0" (instance (export "call" (func))))'
+OFFLINE = 'description = "Runs code. There is no network."'
+
+
+def test_an_interpreter_says_by_its_interface_that_it_calls_tools() -> None:
+    looked_at = subject(component(CALL), tools=(CODE,))
+
+    assert found_by(cap_001_undeclared.RULE, looked_at) == []
+
+
+def test_sockets_of_an_interpreter_weigh_little_once_it_has_a_manifest() -> None:
+    said = subject(component(LOOK_UP), OFFLINE, tools=(CODE,))
+    unsaid = subject(component(LOOK_UP), tools=(CODE,))
+    no_interpreter = subject(component(LOOK_UP), OFFLINE)
+
+    assert weights(cap_001_undeclared.RULE, said) == [("sockets", "low")]
+    assert weights(cap_001_undeclared.RULE, unsaid) == [("sockets", "high")]
+    assert weights(cap_001_undeclared.RULE, no_interpreter) == [("sockets", "high")]
+
+
+def test_files_and_requests_of_an_interpreter_are_declared_like_those_of_every_tool() -> None:
+    looked_at = subject(component(HTTP, FILES), OFFLINE, tools=(CODE,))
+
+    assert weights(cap_001_undeclared.RULE, looked_at) == [("files", "high"), ("http", "high")]
+
+
 # HW-CAP-002
+
+
+@pytest.mark.parametrize(
+    ("imports", "said", "severity"),
+    [
+        (LOOK_UP, OFFLINE, "low"),
+        (LOOK_UP, 'description = "Runs code."', "high"),
+        (LOOK_UP + HTTP, OFFLINE, "high"),
+    ],
+)
+def test_sockets_of_an_interpreter_are_expected_where_its_text_speaks_of_the_network(
+    imports: str, said: str, severity: str
+) -> None:
+    looked_at = subject(component(imports), said, tools=(CODE,))
+
+    assert weights(cap_002_network.RULE, looked_at) == [("undeclared network", severity)]
 
 
 def test_network_that_nothing_speaks_of_is_found() -> None:
@@ -496,3 +551,58 @@ def test_the_value_of_a_variable_is_never_shown() -> None:
 
 def test_a_policy_is_needed_for_dead_power() -> None:
     assert found_by(cap_007_dead_grant.RULE, subject(module())) == []
+
+
+# HW-CAP-008
+
+
+def neighbour(*allow: str, name: str) -> Neighbour:
+    return Neighbour(owner=name, tools=(), entry=entry_of(*allow, name=name))
+
+
+NOTES = neighbour("fs.read=/srv/notes", name="notes")
+WORDS = neighbour("net.http=https://words.example.com", name="words")
+BOTH = neighbour("fs.read=/srv/notes", "net.http=https://words.example.com", name="both")
+BETWEEN = neighbour("tool=words", name="between")
+
+
+@pytest.mark.parametrize(
+    ("allow", "is_found"),
+    [
+        (("tool=notes", "tool=words"), True),
+        (("tool=notes", "tool=between"), True),
+        (("tool=notes.find", "tool=words.look"), True),
+        (("fs.read=/srv/own", "tool=words"), True),
+        (("net.http=https://e.org", "tool=notes"), True),
+        (("tool=both",), False),  # that is a finding about `both`
+        (("tool=notes",), False),
+        (("tool=words", "tool=between"), False),
+        (("fs.read=/srv/own", "net.http=https://e.org"), False),
+        (("tool=notes", "tool=gone"), False),
+    ],
+)
+def test_tools_that_read_and_send_are_found_where_one_entry_may_call_both(
+    allow: tuple[str, ...], is_found: bool
+) -> None:
+    looked_at = subject_with(entry_of(*allow), neighbours=(NOTES, WORDS, BOTH, BETWEEN))
+
+    assert bool(found_by(cap_008_tools_together.RULE, looked_at)) == is_found
+
+
+def test_both_ends_are_shown_with_their_lines() -> None:
+    looked_at = subject_with(entry_of("tool=notes", "tool=between"),
+                             neighbours=(NOTES, WORDS, BETWEEN))  # fmt: skip
+
+    found = one(cap_008_tools_together.RULE, looked_at)
+
+    assert [each.field for each in found.evidence] == [
+        ("tools", "notes", "allow", 0),
+        ("tools", "words", "allow", 0),
+    ]
+
+
+def test_a_neighbour_without_an_entry_holds_nothing() -> None:
+    looked_at = subject_with(entry_of("tool=notes", "tool=words"),
+                             neighbours=(WORDS, Neighbour(owner="notes", tools=())))  # fmt: skip
+
+    assert found_by(cap_008_tools_together.RULE, looked_at) == []

@@ -51,7 +51,8 @@ def test_a_tool_is_shown_in_the_words_of_the_policy(terminal: Terminal) -> None:
         "grants     nothing",
         "compiler   cranelift",
         "limits     fuel 1_000_000_000, deadline 10s, memory 64MiB, output 1MiB, scratch none, "
-        "table_elements 100_000, instances 100, host_calls 100_000",
+        "table_elements 100_000, instances 100, host_calls 100_000, inner_calls 100, "
+        "inner_fuel 10_000_000_000",
         "tool       echo: Echo the arguments.",
         "imports    wasi_snapshot_preview1: fd_read, fd_write",
     ]
@@ -247,7 +248,7 @@ def test_a_contradicting_grant_is_refused_and_the_policy_stays_as_it_was(
         ("fs.read=/etc", "config.directory_refused"),
         ("fs.write=/", "config.directory_refused"),
         ("net.socket=db.example.com:5432", "config.unsupported"),
-        ("tool=other", "config.unsupported"),
+        ("tool=other", "config.unknown_tool"),
         ("clcok", "config.bad_capability"),
         ("clock=1", "config.bad_capability"),
         ("env=", "config.bad_capability"),

@@ -28,6 +28,8 @@ CODES = {
     "NotAuthorizedError": ("call.not_authorized", 4),
     "OverloadedError": ("call.overloaded", 1),
     "CallCancelledError": ("call.cancelled", 1),
+    "BudgetExhaustedError": ("call.budget_exhausted", 1),
+    "TooDeepError": ("call.too_deep", 1),
     "GuestError": ("guest.failed", 1),
     "GuestTrappedError": ("guest.trapped", 1),
     "GuestExitedError": ("guest.exited", 1),
@@ -35,9 +37,11 @@ CODES = {
     "DeadlineExceededError": ("guest.deadline_exceeded", 1),
     "MemoryExceededError": ("guest.memory_exceeded", 1),
     "OutputTooLargeError": ("guest.output_too_large", 1),
+    "UncheckedOutputError": ("guest.output_unchecked", 1),
     "ScratchExceededError": ("guest.scratch_exceeded", 1),
     "HostCallsExceededError": ("guest.host_calls_exceeded", 1),
     "InvalidOutputError": ("guest.invalid_output", 1),
+    "CodeError": ("code.failed", 1),
     "InternalError": ("internal", 70),
 }
 

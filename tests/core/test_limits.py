@@ -18,6 +18,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "table_elements": 100_000,
         "instances": 100,
         "host_calls": 100_000,
+        "inner_calls": 100,
+        "inner_fuel": 10_000_000_000,
     }
 
 

@@ -305,3 +305,48 @@ def test_numbers_too_long_to_spell_do_no_harm() -> None:
     value = {"long": 10**5000}
 
     assert redactor(VALUE).redact_json(value) == (value, ())
+
+
+class TiredError(Exception):
+    """Somebody has looked for long enough."""
+
+
+def test_a_look_that_is_watched_can_be_ended_between_two_blocks() -> None:
+    asked: list[None] = []
+
+    def check() -> None:
+        asked.append(None)
+        if len(asked) > 2:
+            raise TiredError
+
+    with pytest.raises(TiredError):
+        redactor(VALUE).watched(check).redact_bytes(b"x" * (1 << 20))
+
+    assert len(asked) == 3
+
+
+def test_a_look_that_is_watched_finds_the_same() -> None:
+    looking = redactor(VALUE)
+
+    assert looking.watched(lambda: None).redact_text(f"a {VALUE}") == looking.redact_text(
+        f"a {VALUE}"
+    )
+
+
+@patient
+@given(st.lists(st.sampled_from([VALUE, VALUE[:7], VALUE[7:], "", "a"]), max_size=8))
+def test_each_of_many_pieces_loses_its_part_of_what_they_hold_together(pieces: list[str]) -> None:
+    looking = redactor(VALUE)
+    joined = "\0".join(pieces).encode()
+    at = 0
+    hidden = {place for start, end, _ in looking.find(joined) for place in range(start, end)}
+
+    cleaned, _ = looking.redact_texts(pieces)
+
+    for piece, clean in zip(pieces, cleaned, strict=True):
+        places = range(at, at + len(piece))
+        kept = "".join(
+            letter for place, letter in zip(places, piece, strict=True) if place not in hidden
+        )
+        assert clean.replace("[redacted:KEY]", "") == kept
+        at += len(piece) + 1

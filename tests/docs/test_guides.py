@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from code_homes import move_in
+from toolchains import require, use_kept_builds
+
+from hatchway.sdk.languages import LANGUAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -24,6 +28,12 @@ DOCUMENTS = [
     REPOSITORY / "examples" / "README.md",
     *sorted((REPOSITORY / "docs").rglob("*.md")),
 ]
+# Guides that need a compiler, by the language of `hatchway new` that they are about.
+COMPILED = {REPOSITORY / "docs" / "guides" / f"{name}.md": name for name in LANGUAGES}
+# Those whose compiler comes from a package registry.
+FETCHED = ("go", "javascript", "rust")
+# What runs an interpreter.
+WITH_INTERPRETERS = ("$ hatchway exec", "| hatchway exec", "$ hatchway add builtin:")
 _BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -59,15 +69,28 @@ def with_commands(file: Path) -> bool:
     return any(kind == "console" for kind, _, _ in _BLOCK.findall(file.read_text()))
 
 
+def marks_of(file: Path) -> list[pytest.MarkDecorator]:
+    is_fetched = COMPILED.get(file) in FETCHED
+    return [pytest.mark.artifacts, pytest.mark.slow] if is_fetched else []
+
+
 @pytest.mark.parametrize(
     "document",
     [
-        pytest.param(file, id=file.relative_to(REPOSITORY).as_posix())
+        pytest.param(file, id=file.relative_to(REPOSITORY).as_posix(), marks=marks_of(file))
         for file in DOCUMENTS
         if with_commands(file)
     ],
 )
-def test_what_a_document_says_happens(document: Path, tmp_path: Path) -> None:
+def test_what_a_document_says_happens(
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if document in COMPILED:
+        use_kept_builds(monkeypatch)
+        require(COMPILED[document])
+    if any(words in document.read_text() for words in WITH_INTERPRETERS):
+        move_in(monkeypatch)  # building an interpreter anew would take half a minute
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     shutil.copytree(REPOSITORY / "examples", tmp_path / "examples")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment |= {"NO_COLOR": "1", "TERM": "dumb"}

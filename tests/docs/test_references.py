@@ -152,7 +152,7 @@ def test_every_limit_is_documented_with_its_default() -> None:
     assert parse_seconds(said["deadline"]) == defaults.deadline_seconds
     assert parse_bytes(said["memory"]) == defaults.memory_bytes
     assert parse_bytes(said["output"]) == defaults.output_bytes
-    for key in ("fuel", "table_elements", "instances", "host_calls"):
+    for key in ("fuel", "table_elements", "instances", "host_calls", "inner_calls", "inner_fuel"):
         assert int(said[key].replace(",", "")) == getattr(defaults, key)
 
 

@@ -25,7 +25,7 @@ PAGE = b"""<!doctype html>
 and a <a href="https://e.org/?a>b">link</a>.</p><ul><li> first </li><li>second &lt;2&gt;</li></ul>
 </body></html>
 """
-TEXT = "Fish & chips\nOne bold word, and a link.\nfirst\nsecond <2>\n"
+TEXT = "# Fish & chips\nOne bold word, and a link.\n- first\n- second <2>\n"
 DENIED = Refusal(error="HTTP-request-denied", rule="egress.x", attempted="GET https://e.org")
 
 
@@ -108,3 +108,21 @@ def test_it_takes_one_address_that_fits_a_request() -> None:
 )
 def test_no_page_makes_it_trap(body: bytes) -> None:
     assert read(page(body)).stop is None
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"<h2>a</h2><H3>b</H3><hr>c", "## a\n### b\nc\n"),
+        (b"<ol><li>a<li><p>b</ol>", "- a\nb\n"),
+        (b"<pre>a\n  b</pre><p>c  d", "a\n  b\nc d\n"),
+        (b"<p>&#8217;&#x2019;&eacute;&copy;&euro;", "’’é©€\n"),
+        (b"<p>AT&T &nonsense; a&b<i>c</i>&", "AT&T &nonsense; a&bc&\n"),
+        (b"<p>&#0;&#xd800;&#99999999999;", "�" * 2 + "�\n"),
+        (b"<p>a<!-- don't > show --> b<!----> c", "a b c\n"),
+        (b"<nav><script></nav></script>menu</nav>a<footer>b</footer>", "menu\na\n"),
+        (b"<script>'</style>'</script><style>p{}</style>a", "a\n"),
+    ],
+)
+def test_what_a_page_means_is_kept_and_what_it_hides_is_left_out(body: bytes, text: str) -> None:
+    assert read(page(body)).stdout.decode() == text

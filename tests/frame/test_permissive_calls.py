@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "hatchway"
 
@@ -50,10 +47,18 @@ COMPILER = "engine/compiler.py"
 EXCEPTED = {("engine/preview2/reference.py", "wasmtime.WasiConfig")}
 """It stays empty, for a store in which types are compared and nothing runs."""
 
+SNAPSHOT = "sdk/interpreters/javascript/engine.py"
+"""Runs files of ours, pinned by digest, in the child that builds the JavaScript interpreter."""
+
+PREPARED = {(SNAPSHOT, "wasmtime.Module"), (SNAPSHOT, "wasmtime.wat2wasm")}
+
+INSIDE = "sdk/interpreters/python_guest/"
+"""Runs inside the sandbox, and there it is what runs code from text. Nobody outside imports it."""
+
 PURE_IMPORTS = {
-    "__future__", "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses",
-    "datetime", "difflib", "enum", "hashlib", "hmac", "ipaddress", "json", "math", "operator", "re",
-    "shlex", "tomllib", "types", "typing", "unicodedata", "urllib",
+    "__future__", "base64", "binascii", "bisect", "collections", "contextlib", "copy",
+    "dataclasses", "datetime", "difflib", "enum", "hashlib", "hmac", "ipaddress", "json", "math",
+    "operator", "re", "shlex", "tomllib", "types", "typing", "unicodedata", "urllib",
 }  # fmt: skip
 """Modules of the standard library that neither read nor change anything outside.
 
@@ -61,12 +66,24 @@ But for the clock, which `datetime` reads when it is asked: a test below says th
 """
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    for file in sorted(SOURCE.rglob("*.py")):
-        place = file.relative_to(SOURCE).as_posix()
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call):
-                yield f"{place}:{node.lineno}", ast.unparse(node.func), node
+@cache
+def nodes() -> tuple[tuple[str, ast.Call | ast.Import | ast.ImportFrom], ...]:
+    """Every call and import there is, with the file it stands in. Reading them takes seconds."""
+    return tuple(
+        (file.relative_to(SOURCE).as_posix(), node)
+        for file in sorted(SOURCE.rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call | ast.Import | ast.ImportFrom)
+    )
+
+
+@cache
+def calls() -> tuple[tuple[str, str, ast.Call], ...]:
+    return tuple(
+        (f"{place}:{node.lineno}", ast.unparse(node.func), node)
+        for place, node in nodes()
+        if isinstance(node, ast.Call)
+    )
 
 
 @pytest.mark.parametrize("function", MUST_NAME)
@@ -84,8 +101,8 @@ def test_what_is_never_called_is_not_called() -> None:
         f"{place} calls {name}: {NEVER[name]}"
         for place, name, _ in calls()
         if name in NEVER
-        and not place.startswith(f"{COMPILER}:")
-        and (place.partition(":")[0], name) not in EXCEPTED
+        and not place.startswith((f"{COMPILER}:", INSIDE))
+        and (place.partition(":")[0], name) not in EXCEPTED | PREPARED
     }
 
     assert found == set()
@@ -96,6 +113,30 @@ def test_what_is_excepted_is_given_nothing() -> None:
 
     assert len(found) == len(EXCEPTED)
     assert [(node.args, node.keywords) for node in found] == [([], [])] * len(found)
+
+
+def importers_of(package: str) -> set[str]:
+    """The modules that import it, or a part of it."""
+    return {
+        place
+        for place, node in nodes()
+        if (isinstance(node, ast.ImportFrom) and package in str(node.module))
+        or (isinstance(node, ast.Import) and any(package in each.name for each in node.names))
+    }
+
+
+def test_what_runs_inside_the_sandbox_is_imported_by_nothing_outside() -> None:
+    found = importers_of(INSIDE.rstrip("/").replace("/", "."))
+
+    assert found
+    assert all(place.startswith(INSIDE) for place in found)
+
+
+def test_what_prepares_an_interpreter_is_imported_by_a_child_alone() -> None:
+    """The text of the child does it; no module."""
+    found = importers_of("hatchway.sdk.interpreters.javascript.component")
+
+    assert found == set()
 
 
 def test_no_call_starts_a_shell() -> None:
@@ -124,12 +165,13 @@ def test_a_file_that_is_made_says_who_may_read_it() -> None:
 @pytest.mark.parametrize("package", ["core", "policy"])
 def test_what_decides_imports_nothing_that_looks_outside(package: str) -> None:
     imported = set()
-    for file in (SOURCE / package).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add(str(node.module).partition(".")[0])
+    for place, node in nodes():
+        if not place.startswith(f"{package}/"):
+            continue
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).partition(".")[0])
 
     assert imported - {"hatchway"} <= PURE_IMPORTS
     assert sys.stdlib_module_names >= PURE_IMPORTS

@@ -20,7 +20,7 @@ from hatchway.core.manifest import InputFile, ResultMapping, ToolManifest, Want
 from hatchway.core.secret import Secret
 from hatchway.core.tool import Tool
 from hatchway.policy.cover import covers
-from hatchway.policy.decide import decide, inside, next_step
+from hatchway.policy.decide import bounded, decide, inside, next_step
 from hatchway.policy.document import Policy, ToolPolicy
 from hatchway.policy.grammar import parse_capability
 from hatchway.policy.secrets import SecretRule
@@ -68,6 +68,8 @@ limits = st.builds(
     memory_bytes=st.integers(65536, 1 << 32),
     deadline_seconds=st.floats(0.001, 3600),
     host_calls=st.integers(0, 9),
+    inner_calls=st.integers(0, 9),
+    inner_fuel=st.integers(0, 1 << 62),
 )
 principals = st.builds(
     Principal,
@@ -455,6 +457,11 @@ def test_a_secret_without_a_value_refuses_the_call() -> None:
     assert raised.value.hint == "see to it that env:API_KEY yields one"
 
 
+UNGRANTABLE = (
+    "this version of Hatchway cannot grant raw sockets or name look-ups: they need hardened workers"
+)
+
+
 @pytest.mark.parametrize(
     ("capability", "step"),
     [
@@ -466,10 +473,28 @@ def test_a_secret_without_a_value_refuses_the_call() -> None:
         ("net.http=http://[::1]", "hatchway grant grep 'net.http=http://[::1];internal'"),
         ("net.http=http://localhost", "hatchway grant grep 'net.http=http://localhost;internal'"),
         ("net.http=https://e.org/$(id)", "hatchway grant grep 'net.http=https://e.org/$(id)'"),
-        ("tool=sed", "this version of Hatchway cannot grant calls to other tools yet"),
+        ("tool=sed", "hatchway grant grep tool=sed"),
+        ("net.dns=e.org:53", UNGRANTABLE),
     ],
 )
 def test_the_next_step_is_a_command_or_the_reason_why_there_is_none(
     capability: str, step: str
 ) -> None:
     assert next_step("grep", parse_capability(capability, side="wanted")) == step
+
+
+@patient
+@given(limits, st.integers(0, 1 << 62), st.floats(0, 7200))
+def test_a_call_within_another_never_gets_more_than_its_own_grant(
+    own: Limits, fuel: int, seconds: float
+) -> None:
+    grant = decide(tool(), policy(*allowed("clock"), limits=own), ADA)
+
+    inner = bounded(grant, fuel=fuel, deadline_seconds=seconds)
+
+    left = replace(
+        own,
+        fuel=min(fuel, own.fuel),
+        deadline_seconds=min(seconds, own.deadline_seconds),
+    )
+    assert inner == replace(grant, limits=left)

@@ -16,6 +16,7 @@ from hatchway.core.capability import (
     EnvironmentVariable,
     HttpAccess,
     RandomSource,
+    ToolUse,
 )
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import Limits
@@ -266,7 +267,6 @@ def test_a_path_that_is_not_unicode_is_reported_with_its_line() -> None:
     [
         ("net.socket=e.org:80", "cannot grant raw sockets or name look-ups"),
         ("net.dns=e.org:53", "cannot grant raw sockets or name look-ups"),
-        ("tool=grep", "cannot grant calls to other tools yet"),
     ],
 )
 def test_what_this_version_cannot_grant_is_refused_and_not_ignored(text: str, why: str) -> None:
@@ -283,6 +283,7 @@ def test_what_this_version_cannot_grant_is_refused_and_not_ignored(text: str, wh
     [
         Clock(),
         RandomSource(),
+        ToolUse(tool="grep"),
         EnvironmentVariable(variable="LANG"),
         HttpAccess(scheme="https", host="e.org", port=443),
     ],
@@ -382,6 +383,8 @@ IN_RANGE = {
     "table_elements": ("0", "10_000_000"),
     "instances": ("1", "1000"),
     "host_calls": ("0", str(1 << 53)),
+    "inner_calls": ("0", "100_000"),
+    "inner_fuel": ("0", str((1 << 63) - 1)),
 }
 OUT_OF_RANGE = {
     "fuel": ("0", str(1 << 63)),
@@ -392,6 +395,8 @@ OUT_OF_RANGE = {
     "table_elements": ("-1", "10000001"),
     "instances": ("0", "1001"),
     "host_calls": ("-1", str((1 << 53) + 1)),
+    "inner_calls": ("-1", "100001"),
+    "inner_fuel": ("-1", str(1 << 63)),
 }
 WRONG_UNIT = {
     "fuel": '"1B"',
@@ -402,6 +407,8 @@ WRONG_UNIT = {
     "table_elements": '"1000"',
     "instances": "1.0",
     "host_calls": "true",
+    "inner_calls": '"many"',
+    "inner_fuel": '"1GiB"',
 }
 
 
@@ -431,7 +438,9 @@ def test_a_limit_in_the_wrong_unit_is_refused_with_its_line(key: str) -> None:
     assert error.message.startswith(f"hatchway.toml:5: {key!r}: expected a ")
 
 
-@pytest.mark.parametrize("key", ["fuel", "table_elements", "instances", "host_calls"])
+@pytest.mark.parametrize(
+    "key", ["fuel", "table_elements", "instances", "host_calls", "inner_calls", "inner_fuel"]
+)
 def test_a_limit_of_any_length_is_refused_with_few_words(key: str) -> None:
     error = complaint(limited(f"{key} = 0x{'f' * 5000}"))
 

@@ -8,6 +8,7 @@ without a proof fails, and so does a proof of a key that is gone.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,14 @@ from guests import command, wasm
 from override_proofs import AUDIT_PROOFS, accepting, audit_outcome
 from trust_proofs import TRUST_PROOFS, trust_outcome, two
 
+from hatchway.audit.reading import read_artifact
+from hatchway.audit.sections import licence_of
 from hatchway.cli.main import status_of
 from hatchway.core.call import Execution, Principal
 from hatchway.core.errors import ConfigError, HatchwayError
 from hatchway.core.secret import Secret
 from hatchway.core.surface import Surface
+from hatchway.core.wit import Primitive, WitFunction
 from hatchway.policy.decide import decide
 from hatchway.policy.document import LIMIT_KEYS, parse_policy
 from hatchway.policy.manifest import manifest_from_values
@@ -41,11 +45,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatchway.core.egress import BoundSecret
+    from hatchway.core.manifest import Manifest
     from hatchway.policy.document import ToolPolicy
 
 ADA = Principal(tenant="local", subject="ada", door="cli")
 DIGEST = "sha256:" + "0" * 64
 COMMAND = Surface(kind="module", imports=(), is_command=True, exports=("_start",))
+PLUGIN = Surface(
+    kind="module",
+    imports=("extism:host/env.input_length",),
+    is_command=False,
+    plugin=("call", "call_tool"),
+)
+COMPONENT = Surface(
+    kind="component",
+    imports=(),
+    is_command=False,
+    functions=(
+        WitFunction(
+            name="say-it",
+            interface=None,
+            parameters=(("text", Primitive("string")), ("wide", Primitive("bool"))),
+            result=Primitive("string"),
+        ),
+    ),
+)
 
 
 def known_keys(monkeypatch: pytest.MonkeyPatch, parse: Callable[[], object]) -> set[str]:
@@ -72,6 +96,7 @@ version = 1
 [egress]
 [flow]
 after_private = []
+[serve]
 [tools.NAME]
 source = "g.wasm"
 allow = ["net.http=https://e.org"]
@@ -145,6 +170,10 @@ POLICY_PROOFS: dict[str, tuple[str, str]] = {
     "tools.NAME.limits.table_elements": (limit(""), limit("table_elements = 1")),
     "tools.NAME.limits.instances": (limit(""), limit("instances = 1")),
     "tools.NAME.limits.host_calls": (limit(""), limit("host_calls = 1")),
+    "tools.NAME.limits.inner_calls": (limit(""), limit("inner_calls = 1")),
+    "tools.NAME.limits.inner_fuel": (limit(""), limit("inner_fuel = 1")),
+    "serve": (policy_text(), policy_text(more="[serve]\ndiscovery = true")),
+    "serve.discovery": (policy_text(), policy_text(more="[serve]\ndiscovery = true")),
 }
 
 
@@ -176,7 +205,8 @@ def policy_outcome(text: str) -> object:
     policy = replace(policy, secrets={name: brought(tool) for name, tool in policy.tools.items()})
     catalog = build_catalog(policy, lock(), lambda *_: COMMAND, lambda _: b"8 bytes.")
     grants = {name: decide(entry.tool, policy, ADA) for name, entry in catalog.entries.items()}
-    return (grants, [(item.name, item.error.code) for item in catalog.quarantined])
+    quarantined = [(item.name, item.error.code) for item in catalog.quarantined]
+    return (grants, quarantined, policy.has_discovery)
 
 
 def test_every_key_of_a_policy_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,6 +295,20 @@ def argv_tool(**keys: Any) -> dict[str, Any]:
     return {"abi": "argv", "input": SCHEMA, **keys}
 
 
+def plugin(function: str = "call", **keys: Any) -> dict[str, Any]:
+    return {"abi": "extism", "function": function, "input": SCHEMA, **keys}
+
+
+def one_of(**keys: Any) -> dict[str, Any]:
+    """A manifest of several tools, of which there is one."""
+    return {"tools": [{"name": "a", **keys}]}
+
+
+def function(name: str = "say-it", **keys: Any) -> dict[str, Any]:
+    """A manifest of a component, whose one function it describes."""
+    return one_of(**{"name": name, **keys})
+
+
 def several(**keys: Any) -> dict[str, Any]:
     return {"tools": [{"name": "a", **json_tool(**keys)}]}
 
@@ -282,6 +326,9 @@ MANIFEST_PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "purpose": (json_tool(), json_tool(purpose="Echoes.")),
     "description": (json_tool(), json_tool(description="Echoes.")),
     "abi": (json_tool(), argv_tool()),
+    "function": (plugin(), plugin("call_tool")),
+    "json": ({}, {"json": "plain"}),
+    "parameters": ({}, {"parameters": {"text": "What is said."}}),
     "input": (json_tool(), json_tool(input={"type": "object", "required": ["text"]})),
     "output": (json_tool(), json_tool(output={"type": "object", "required": ["none"]})),
     "argv": (argv_tool(), argv_tool(argv=["{text}"])),
@@ -321,6 +368,9 @@ MANIFEST_PROOFS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tools.purpose": (several(), several(purpose="Echoes.")),
     "tools.description": (several(), several(description="Echoes.")),
     "tools.abi": (several(), {"tools": [{"name": "a", **argv_tool()}]}),
+    "tools.function": (one_of(**plugin()), one_of(**plugin("call_tool"))),
+    "tools.json": (function(), function(json="plain")),
+    "tools.parameters": (function(), function(parameters={"text": "What is said."})),
     "tools.input": (several(), several(input={"type": "object"})),
     "tools.output": (several(), several(output={"type": "object", "required": ["none"]})),
     "tools.argv": (
@@ -348,6 +398,8 @@ TOLD_ON_ADMISSION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "optional.reason": (wanting(key="optional"), wanting(reason="stamps it", key="optional")),
 }
 """Keys for the person who admits a tool: they change what `hatchway add` says."""
+IN_THE_ARTIFACT = {"licence"}
+"""Keys for whoever holds the file; a test below builds it."""
 
 
 def manifest_outcome(values: dict[str, Any]) -> object:
@@ -356,7 +408,7 @@ def manifest_outcome(values: dict[str, Any]) -> object:
         manifest = manifest_from_values(values, file="tool.toml")
     except ConfigError as error:
         return error.code
-    tools = tools_of("g", DIGEST, COMMAND, manifest).tools
+    tools = tools_of("g", DIGEST, surface_for(manifest), manifest).tools
     return [
         (
             visible_fields(tool, tool.manifest.annotations),
@@ -364,7 +416,7 @@ def manifest_outcome(values: dict[str, Any]) -> object:
             invocation_of(tool, ARGUMENTS),
             outcome_of(
                 tool,
-                Execution(stdout=b'{"text": "hello"}', files={"a.png": b"PNG"}),
+                Execution(value="hi", stdout=b'{"text": "hello"}', files={"a.png": b"PNG"}),
                 validator_of(tool.output_schema) if tool.output_schema else None,
             ).to_json(),
             validator_of(tool.input_schema).is_valid({}),
@@ -374,6 +426,16 @@ def manifest_outcome(values: dict[str, Any]) -> object:
         )
         for tool in tools
     ]
+
+
+def surface_for(manifest: Manifest) -> Surface:
+    match manifest.tools[0].abi:
+        case None:
+            return COMPONENT
+        case "extism" | "hyper-mcp":
+            return PLUGIN
+        case _:
+            return COMMAND
 
 
 def decided(tool: Any, allow: str) -> str:
@@ -418,7 +480,8 @@ def test_every_key_of_a_manifest_has_a_proof(monkeypatch: pytest.MonkeyPatch) ->
 
     met = known_keys(monkeypatch, parse)
     nested = {f"tools.{key}" for key in met if "." in key}
-    assert met - nested == MANIFEST_PROOFS.keys() | TOLD_ON_ADMISSION.keys()
+    proven = MANIFEST_PROOFS.keys() | TOLD_ON_ADMISSION.keys() | IN_THE_ARTIFACT
+    assert met - nested == proven
 
 
 def test_no_key_of_a_policy_or_manifest_is_proven_by_two_equal_documents() -> None:
@@ -455,6 +518,20 @@ def test_a_key_for_whoever_admits_a_tool_changes_what_they_are_told(
     told(without)  # so that both times something is replaced
 
     assert told(without) != told(with_it)
+
+
+def test_the_licence_is_in_what_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status_of(["new", "wat", "g"]) == 0
+    manifest = tmp_path / "g" / "tool.toml"
+
+    def licence(spelled: str) -> str | None:
+        text = manifest.read_text()
+        manifest.write_text(re.sub("licence = .*", f'licence = "{spelled}"', text))
+        assert status_of(["build", "g", "-o", "g.wasm"]) == 0
+        return licence_of(read_artifact((tmp_path / "g.wasm").read_bytes()))
+
+    assert [licence(each) for each in ("MIT", "ISC")] == ["MIT", "ISC"]
 
 
 def test_a_condition_on_an_argument_changes_the_command_line() -> None:

@@ -220,3 +220,24 @@ def test_every_denial_says_what_the_guest_sees_instead(capability: str, seen: st
 def test_every_kind_of_capability_is_explained() -> None:
     assert {type(wish(text)) for text in ONE_OF_EACH} == set(get_args(Capability))
     assert all(without(wish(text)) for text in ONE_OF_EACH)
+
+
+def test_a_grant_of_a_tool_says_everything_that_it_reaches() -> None:
+    text = """version = 1
+    [tools.python]
+    source = "p.wasm"
+    allow = ["tool=glue.run"]
+    [tools.glue]
+    source = "g.wasm"
+    allow = ["tool=math", "net.http=https://e.org"]
+    [tools.math]
+    source = "m.wasm"
+    """
+    policy = parse_policy(text, file="p.toml", base="/")
+
+    answer = explain(policy, "python", wish("tool=glue.run"))
+
+    assert answer.reason == (
+        "tool=glue.run at p.toml:4 covers tool=glue.run; "
+        "it reaches glue (net.http=https://e.org), math (nothing)"
+    )

@@ -21,7 +21,7 @@ from hatchway.core.capability import (
     ToolUse,
 )
 from hatchway.core.errors import ConfigError
-from hatchway.policy.grammar import MAX_LENGTH, Side, parse_capability
+from hatchway.policy.grammar import MAX_LENGTH, Side, parse_capability, tool_use_of
 
 sides: st.SearchStrategy[Side] = st.sampled_from(("allowed", "wanted"))
 
@@ -477,3 +477,32 @@ def test_a_complaint_never_shows_control_characters() -> None:
     message = complaint("fs.read=/\x1b]0;owned\x07").message
 
     assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("math", ToolUse(tool="math")),
+        ("math.add", ToolUse(tool="math", function="add")),
+        ("math.a.b", ToolUse(tool="math", function="a.b")),
+        ("", None),
+        (".add", None),
+        ("math.", None),
+        ("math add", None),
+        ("math;private", None),
+        ("tool=math", None),
+        ("../math", None),
+        ("m" * 65, None),
+        ("\0", None),
+    ],
+)
+def test_the_grant_for_a_name_is_what_a_policy_would_say(name: str, wanted: ToolUse | None) -> None:
+    assert tool_use_of(name) == wanted
+
+
+@patient
+@given(st.text(max_size=200))
+def test_any_name_needs_a_grant_that_can_be_written_or_none(name: str) -> None:
+    wanted = tool_use_of(name)
+
+    assert wanted is None or parse_capability(f"tool={name}", side="allowed") == wanted

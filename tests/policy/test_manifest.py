@@ -191,7 +191,7 @@ def test_the_source_of_a_manifest_says_all_that_the_manifest_says(text: str) -> 
     ("text", "message"),
     [
         ("\nnaem = 'x'", "tool.toml:2: unknown key 'naem'"),
-        ("abi = 'wasm'", "tool.toml:1: 'abi' is one of json, argv; got 'wasm'"),
+        ("abi = 'wasm'", "tool.toml:1: 'abi' is one of json, argv, extism, hyper-mcp; got 'wasm'"),
         ("\n\nname = 'a b'", "tool.toml:3: 'a b' is not a tool's name"),
         ("name = 5", "tool.toml:1: 'name' must be a string, got 5"),
         ("name = '" + "a" * 65 + "'", "tool.toml:1: 'name' may have 64 characters, got 65"),

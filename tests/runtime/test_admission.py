@@ -139,7 +139,9 @@ FOREIGN = {
     "Node-API": '(module (import "env" "napi_create_string" (func)))',
     "proxy-wasm": '(module (import "env" "proxy_log" (func)))',
     "WASI preview 0": '(module (import "wasi_unstable" "fd_write" (func)))',
-    "Extism": '(module (import "extism:host/env" "length" (func)))',
+    "an Extism host with functions of its own": (
+        '(module (import "extism:host/user" "notify" (func)))'
+    ),
     "Go": '(module (import "gojs" "runtime.wasmExit" (func)))',
     "WASI 0.3": '(component (import "wasi:cli/environment@0.3.0" (instance)))',
 }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import json_values, patient
 
 from hatchway.core.errors import InvalidArgumentsError
+from hatchway.core.json_text import MAX_DEPTH
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation
 from hatchway.core.surface import Surface
 from hatchway.core.wit import Primitive, WitFunction
@@ -25,7 +26,6 @@ from hatchway.runtime.arguments import (
     require_bounded,
     require_valid,
 )
-from hatchway.runtime.json_text import MAX_DEPTH
 from hatchway.runtime.toolset import binary_safe, tools_of
 from hatchway.runtime.validation import validator_of
 

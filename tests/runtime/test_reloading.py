@@ -13,7 +13,7 @@ from guests import wasm
 from live import Live, another_process, live, own, project
 from workbench import ECHO_JSON, ECHO_MANIFEST, ask, workbench
 
-from hatchway import compose
+from hatchway.compose import application as composed
 from hatchway.core.errors import ConfigError
 from hatchway.registry.files import write_atomically
 from hatchway.runtime.reloading import Reloader
@@ -286,7 +286,7 @@ def test_a_bug_of_ours_is_a_broken_edit_too(
         message = "secret"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(compose, "build_catalog", broken)
+    monkeypatch.setattr(composed, "build_catalog", broken)
     server.reloader.reload()
 
     (stale,) = server.events("policy.stale")
@@ -308,7 +308,7 @@ def test_what_was_opened_for_a_generation_that_failed_is_closed(
         message = "no"
         raise ConfigError(message)
 
-    monkeypatch.setattr(compose, "build_catalog", broken)
+    monkeypatch.setattr(composed, "build_catalog", broken)
     for _ in range(10):
         server.reloader.reload()
 

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from guests import command, wasi
 from workbench import ECHO_JSON, ECHO_MANIFEST, Workbench, ask, workbench
 
 from hatchway.core.errors import ConfigError
@@ -112,3 +113,66 @@ def test_a_tool_without_its_own_secret_is_not_called(
 
     with pytest.raises(ConfigError, match="API_KEY"):
         bench.application.runtime("caller")
+
+
+# Looking has an end
+
+
+def floods(ending: str = "") -> str:
+    """A command that writes 8 MiB of escapes, which take long to undo."""
+    return command(
+        f"""(local $at i32)
+    (loop $on
+      (i32.store (i32.add (local.get $at) (i32.const 64)) (i32.const 0x25333725))
+      (i32.store (i32.add (local.get $at) (i32.const 68)) (i32.const 0x33372533))
+      (i32.store (i32.add (local.get $at) (i32.const 72)) (i32.const 0x37253337))
+      (local.set $at (i32.add (local.get $at) (i32.const 12)))
+      (br_if $on (i32.lt_u (local.get $at) (i32.const 8388600))))
+    (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (local.get $at))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) {ending}""",
+        imports=wasi("fd_write"),
+        memory="130",
+    )
+
+
+def let_write(bench: Workbench, name: str) -> None:
+    """Let an entry write much, in little time."""
+    file = bench.application.project.policy_file
+    limits = f'[tools.{name}.limits]\noutput = "9MiB"\ndeadline = "250ms"\n'
+    file.write_text(file.read_text() + "\n" + limits)
+
+
+@pytest.mark.claim("secrets.redacted")
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("", "guest.output_unchecked"), ("unreachable", "guest.trapped")],
+    ids=["an answer", "an error"],
+)
+def test_what_takes_too_long_to_look_through_stays_here(
+    ending: str, code: str, bench: Workbench
+) -> None:
+    bench.add("flood", floods(ending))
+    let_write(bench, "flood")
+
+    outcome = ask(bench.runtime(), "flood")
+
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    assert outcome.error.message == (
+        "the answer was withheld: looking through it for secrets took too long"
+    )
+    assert (outcome.stdout, outcome.structured, len(outcome.content)) == (b"", None, 1)
+    (end,) = [event for event in bench.events() if event["event"].startswith("call.")]
+    assert (end["event"], end["code"]) == ("call.failed", code)
+    assert end["usage"]["fuel"] > 0
+
+
+def test_without_secrets_the_same_answer_is_given(bench: Workbench) -> None:
+    file = bench.application.project.policy_file
+    file.write_text(file.read_text().replace("secrets = ", "# "))
+    bench.add("flood", floods())
+    let_write(bench, "flood")
+
+    outcome = ask(bench.runtime(), "flood")
+
+    assert len(outcome.stdout) > 8_000_000

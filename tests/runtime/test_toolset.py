@@ -21,10 +21,9 @@ from hatchway.core.wit import (
     WitType,
 )
 from hatchway.policy.manifest import manifest_from_values
+from hatchway.runtime.offering import TOOL_NAME, Rejected
 from hatchway.runtime.toolset import (
     RAW_COMMAND_INPUT,
-    TOOL_NAME,
-    Rejected,
     Toolset,
     binary_safe,
     tools_of,
@@ -307,6 +306,44 @@ def test_the_manifest_of_a_component_has_no_abi() -> None:
     error = complaint(component(function("go")), manifest(abi="json", input=INPUT))
 
     assert "'abi' is for commands" in error.message
+
+
+def test_a_manifest_describes_the_parameters_that_a_model_fills() -> None:
+    surface = component(function("find", ("file-name", TEXT), ("limit", TEXT)))
+    described = manifest(json="plain", parameters={"file_name": "Where to look."})
+
+    (tool,) = offered(surface, described).tools
+
+    assert tool.input_schema["properties"] == {
+        "file_name": {"type": "string", "description": "Where to look."},
+        "limit": {"type": "string"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("surface", "hint"),
+    [
+        (component(function("find", ("file-name", TEXT))), "find takes file-name"),
+        (component(function("find")), "find takes none"),
+    ],
+)
+def test_a_manifest_that_describes_a_parameter_there_is_not_is_refused(
+    surface: Surface, hint: str
+) -> None:
+    error = complaint(surface, manifest(parameters={"gone\x1b": "Nothing."}))
+
+    assert error.code == "admission.manifest"
+    assert error.message.startswith("the manifest describes a parameter 'gone")
+    assert error.message.isprintable()
+    assert error.hint == hint
+
+
+def test_a_plain_manifest_may_name_its_functions_plainly() -> None:
+    described = manifest(tools=[{"name": "find_all", "description": "Finds.", "json": "plain"}])
+
+    (tool,) = offered(component(function("find-all")), described).tools
+
+    assert (tool.name, tool.manifest.description) == ("acme.find_all", "Finds.")
 
 
 # What a model sees

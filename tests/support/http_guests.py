@@ -1,7 +1,7 @@
 """Components that ask HTTP APIs, built from unmodified libraries as their own tools build them.
 
 A Python one, by componentize-py from `requests`, an adapter others published, and asyncio; and a
-JavaScript one, by componentize-js from `fetch`. Both run on any host of `wasi:http`. What is
+JavaScript one, by `hatchway build` from `fetch`. Both run on any host of `wasi:http`. What is
 fetched for them is pinned by hash, and a build is kept until one of its sources changes.
 """
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXAMPLES = REPOSITORY / "examples"
+JAVASCRIPT = REPOSITORY / "src" / "hatchway" / "sdk" / "javascript"
 KEPT = REPOSITORY / ".artifacts" / "guests"
 _SOURCES = {
     "api-python": ("app.py", "requirements.txt", "wasi.txt", "wit/world.wit"),
-    "api-javascript": ("app.js", "build.mjs", "package.json", "package-lock.json", "world.wit"),
+    "api-javascript": ("tool.js", "tool.toml", "world.wit"),
 }
 _WASI = "0.2.6"
 _SECONDS = 900
@@ -41,7 +42,8 @@ def python_guest() -> Path:
 
 def javascript_guest() -> Path:
     """The component of `examples/api-javascript`."""
-    return _built("api-javascript", "node", _build_javascript)
+    compiler = (JAVASCRIPT / "package-lock.json").read_text()
+    return _built("api-javascript", compiler, _build_javascript)
 
 
 def _built(name: str, compiler: str, build: Callable[[Path, Path], None]) -> Path:
@@ -80,17 +82,20 @@ def _build_python(source: Path, output: Path) -> None:
 
 def _build_javascript(source: Path, output: Path) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
-    npm = _npm(CACHE)
-    _run(*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", directory=source)
-    node = npm[0] if len(npm) > 1 else "node"
-    _run(node, "build.mjs", str(output), directory=source)
+    node = str(Path(_npm(CACHE)[0]).parent)
+    words = (sys.executable, "-m", "hatchway", "build", ".", "-o", str(output))
+    _run(*words, directory=source, path=node)
 
 
-def _run(*words: str, directory: Path) -> None:
+def _run(*words: str, directory: Path, path: str = "/usr/bin") -> None:
     done = subprocess.run(
         words,
         cwd=directory,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **os.environ,
+            "PATH": f"{path}:{os.environ['PATH']}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -58,7 +58,7 @@ _VERSION = re.compile(r"(.*)@(0\.[23]\.[0-9][0-9A-Za-z.+-]*)", re.DOTALL)
 _PACKAGE = re.compile(
     r"([A-Za-z][A-Za-z0-9-]*:[A-Za-z][A-Za-z0-9-]*)(?:/[^@]*)?(?:@.*)?", re.DOTALL
 )
-_MODULES = ("wasi_snapshot_preview1", "hatchway_fetch_0_1", "wasi")
+_MODULES = ("wasi_snapshot_preview1", "hatchway_fetch_0_1", "extism:host/env", "wasi")
 _FETCH = "hatchway:egress/fetch"
 _FETCH_VERSION = re.compile(r"0\.1\.[0-9]+", re.ASCII)
 

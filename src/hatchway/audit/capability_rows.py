@@ -147,6 +147,15 @@ _STREAMS = "moves bytes of a stream that another function opened"
 _RANDOM = "draws unpredictable bytes"
 _INSECURE = "draws bytes that only look random"
 
+_LEVELS = ("trace", "debug", "info", "warn", "error")
+_BLOCKS = "works in the memory that input and output are handed over in"
+_KERNEL = (
+    *("alloc", "free", "length", "length_unsafe", "load_u8", "load_u64", "store_u8", "store_u64"),
+    *("input_load_u8", "input_load_u64", "input_set", "input_offset", "input_length"),
+    *("output_set", "output_offset", "output_length", "error_set", "error_get", "reset"),
+    "memory_bytes",
+)
+
 TABLE: dict[str, tuple[Row, ...]] = {
     "wasi_snapshot_preview1": _PREVIEW_1,
     "wasi_unstable": _PREVIEW_1,
@@ -204,6 +213,17 @@ TABLE: dict[str, tuple[Row, ...]] = {
         _plumbing("read", "reads the body of a response"),
         _plumbing("error", "learns why there is no response"),
         _plumbing("close", "gives a request back"),
+    ),
+    "extism:host/env": (
+        _does("http_request", "net.http", "sends HTTP requests"),
+        _plumbing("http_status_code", "reads the status of a response"),
+        _plumbing("http_headers", "reads the headers of a response"),
+        _does("config_get", "env", "reads settings, which are the variables it was given"),
+        _plumbing("var_get", "reads what it remembered earlier in the same call"),
+        _plumbing("var_set", "remembers something until the call ends"),
+        *(_does(f"log_{level}", "stdio", "writes a line of its log") for level in _LEVELS),
+        _plumbing("get_log_level", "learns which lines are kept"),
+        *(_plumbing(name, _BLOCKS) for name in _KERNEL),
     ),
     "hatchway:tools/tools": (
         _does("call", "tool", "calls another tool"),

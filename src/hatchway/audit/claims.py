@@ -62,6 +62,11 @@ def uses_workspace(subject: Subject) -> bool:
     return any(tool.uses_workspace for tool, _ in tool_fields(subject))
 
 
+def runs_code(subject: Subject) -> bool:
+    """Whether some tool is an interpreter: what it asks for, the code decides."""
+    return any(tool.runs_code for tool in subject.tools)
+
+
 def served_by(capability: Capability) -> frozenset[str]:
     """The audit's names of what a binary could do with `capability`."""
     match capability:

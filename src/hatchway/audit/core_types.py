@@ -18,10 +18,12 @@ MAX_PARAMETERS = 1000
 MAX_FIELDS = 10_000
 _MAX_PAGE_EXPONENT = 63
 
-NOT_A_FUNCTION, FUNCTION, PLAIN_FUNCTION = 0, 1, 2
-"""What is known of a type: whether it is a function's, and one without parameters or results."""
+NOT_A_FUNCTION, FUNCTION, PLAIN_FUNCTION, ANSWERING_FUNCTION = 0, 1, 2, 3
+"""What is known of a type: whether it is a function's, one without parameters or results, and one
+without parameters that gives back an i32."""
 
 _NUMBERS = frozenset({0x7F, 0x7E, 0x7D, 0x7C, 0x7B})
+_I32 = 0x7F
 _FUNCTION, _EXTERNAL = 0x70, 0x6F
 _ORDINARY = bytes([*_NUMBERS, _FUNCTION, _EXTERNAL])
 _ABSTRACT: dict[int, str | None] = {
@@ -50,7 +52,7 @@ class CoreTypes:
     """A type index space, and the proposals that what was read needs.
 
     Attributes:
-        kinds: One of the three constants above for each type.
+        kinds: One of the four constants above for each type.
         features: Collected while reading.
     """
 
@@ -64,7 +66,7 @@ class CoreTypes:
     def function(self, reader: Reader) -> int:
         """The index of a function type."""
         number = reader.index(len(self.kinds), "type")
-        if self.kinds[number] not in (FUNCTION, PLAIN_FUNCTION):
+        if self.kinds[number] == NOT_A_FUNCTION:
             raise reader.malformed(f"type {number} is used for a function and is none")
         return number
 
@@ -100,8 +102,12 @@ class CoreTypes:
     def _composite(self, reader: Reader, code: int) -> int:
         if code == 0x60:
             parameters = self.values(reader, MAX_PARAMETERS)
-            results = self.values(reader, MAX_PARAMETERS)
-            return FUNCTION if parameters or results else PLAIN_FUNCTION
+            results = reader.count(MAX_PARAMETERS)
+            is_one_i32 = results == 1 and reader.peek() == _I32
+            self._values(reader, results)
+            if parameters or (results and not is_one_i32):
+                return FUNCTION
+            return ANSWERING_FUNCTION if results else PLAIN_FUNCTION
         if code == 0x5F:
             for _ in reader.items(MAX_FIELDS):
                 self._field(reader)
@@ -126,11 +132,14 @@ class CoreTypes:
     def values(self, reader: Reader, at_most: int) -> int:
         """How many value types stood there, all of them read."""
         count = reader.count(at_most)
+        self._values(reader, count)
+        return count
+
+    def _values(self, reader: Reader, count: int) -> None:
         if not reader.holds_only(count, _ORDINARY):
             reader.keep(count)
             for _ in range(count):
                 self.value(reader)
-        return count
 
     def value(self, reader: Reader) -> None:
         """A number, vector or reference type."""

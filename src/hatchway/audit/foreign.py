@@ -19,6 +19,12 @@ _BINDGEN = "wasm-bindgen (JavaScript)"
 _EMSCRIPTEN = "emscripten (JavaScript)"
 _GO = "Go's js/wasm port; build with GOOS=wasip1"
 _DYLINK = "dynamic linking (dylink)"
+_EXTISM_OLD = "Extism before 1.0; build it with a current plug-in development kit"
+_EXTISM_USER = (
+    "an Extism host with functions of its own (extism:host/user); only that host can say what "
+    "they do"
+)
+_EXTISM = "extism:host/env"
 _ADAPTER = "the adapter from preview 1 to WASI 0.2; it works inside a component only"
 _UNWRAPPED = "a component's core module; wrap it with `wasm-tools component new`"
 
@@ -31,8 +37,7 @@ _NAMESPACES: dict[str, str] = {
     "wasi_unstable": "WASI preview 0; rebuild for wasi_snapshot_preview1",
     "wasix_32v1": "WASIX",
     "wasix_64v1": "WASIX",
-    "extism:host/env": "Extism",
-    "extism:host/user": "Extism",
+    "extism:host/user": _EXTISM_USER,
     "GOT.mem": _DYLINK,
     "GOT.func": _DYLINK,
     "napi": "Node-API",
@@ -55,7 +60,7 @@ _FIELD_PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("env", "emnapi_", "Node-API (emnapi)"),
     ("env", "_emnapi_", "Node-API (emnapi)"),
     ("env", "proxy_", "proxy-wasm"),
-    ("env", "extism_", "Extism"),
+    ("env", "extism_", _EXTISM_OLD),
     ("env", "__memory_base", _DYLINK),
     ("env", "__table_base", _DYLINK),
     ("wasi", "thread-spawn", "wasi-threads"),
@@ -125,6 +130,6 @@ def _of_all_imports(imports: tuple[Import, ...]) -> ForeignHost | None:
     ):
         return ForeignHost(name=f"{_EMSCRIPTEN}, minified", told_by=None)
     for item in imports:
-        if _INTERFACE.fullmatch(item.namespace):
+        if item.namespace != _EXTISM and _INTERFACE.fullmatch(item.namespace):
             return ForeignHost(name=_UNWRAPPED, told_by=item)
     return None

@@ -21,6 +21,7 @@ _SERVED_HTTP = (
     "wasi:http/outgoing-handler@0.2.",
     "hatchway:egress/fetch@0.1.",
     "hatchway_fetch_0_1.",
+    "extism:host/env.",
 )
 """What the functions of `net.http` begin with that a host here provides."""
 
@@ -68,6 +69,9 @@ def _is_served(capability: str, function: str) -> bool:
 
 
 def _offers_nothing(artifact: Artifact) -> str | None:
-    if artifact.surface.is_command or artifact.surface.functions:
+    surface = artifact.surface
+    if surface.is_command or surface.functions or surface.plugin:
         return None
+    if surface.is_plugin:
+        return "offers no tool: it exports no function that an Extism host could call"
     return "offers no tool: it exports neither _start nor functions of a component"

@@ -13,6 +13,7 @@ import typer
 from hatchway.audit.capabilities import capabilities_of
 from hatchway.audit.rules import txt_003_shadowing as shadowing
 from hatchway.cli.changes import change_lines
+from hatchway.cli.entry_limits import limits_of, say_limits, warn_about_limits
 from hatchway.cli.options import (
     Allow,
     CompilerOption,
@@ -25,6 +26,7 @@ from hatchway.cli.options import (
     spelled_limits,
 )
 from hatchway.cli.output import plural, print_json, say, warn
+from hatchway.cli.tool_grants import require_tools
 from hatchway.core.capability import FileAccess
 from hatchway.core.errors import ConfigError
 from hatchway.core.untrusted import printable
@@ -37,7 +39,6 @@ from hatchway.registry.reference import (
     parse_reference,
     place_of,
 )
-from hatchway.runtime.catalog import require_memory
 from hatchway.runtime.previous import is_same_artifact
 from hatchway.runtime.project import sidecar_of
 from hatchway.runtime.remembered import is_same_place
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from hatchway.audit.report import Report
     from hatchway.compose import Application
     from hatchway.core.capability import Capability
-    from hatchway.core.limits import Limits
     from hatchway.core.manifest import Want
     from hatchway.policy.document import ToolPolicy
     from hatchway.provenance.lockfile import LockedTool
@@ -104,7 +104,7 @@ def add(
     if draft:
         _write_draft(opened, source)
         return
-    wanted, bounds, pinned = grantable(allow), spelled_limits(limit), compiler_named(compiler)
+    wanted, pinned = grantable(allow), compiler_named(compiler)
     limits(limit)  # refuses what is misspelt, before anything else happens
     opened.require_grantable(wanted)
     opened.project.require_in_force()
@@ -117,6 +117,7 @@ def add(
     say(f"checking {source} (compiling, if it is new here)")
     candidate = opened.keeper.examine(owner, spelled, pinned)
     present = opened.project.policy().tools.get(owner)
+    bounds = limits_of(candidate, present, spelled_limits(limit))
     held = [] if present is None else list(present.allow)
     is_another = _is_another(candidate, present, replaced)
     offered = wanted if is_another else [*held, *wanted]
@@ -125,6 +126,7 @@ def add(
         candidate, _spelled(offered), bounds, pinned, without_secrets=secrets
     )
     _describe(candidate, offered, report)
+    say_limits(bounds)
     if is_another:
         say(f"  replaces     {replaced.digest if replaced else 'what the policy names'}")
     is_watched = not yes and sys.stdin.isatty()
@@ -135,6 +137,7 @@ def add(
     granted = [*carried, *wanted]
     if not yes:
         granted += _ask(candidate, granted)
+    require_tools(opened, owner, granted)
     opened.require_grantable(granted)
     new = _spelled(granted)
     report = opened.keeper.keep(candidate, new, bounds, pinned, without_secrets=secrets)
@@ -156,7 +159,7 @@ def _tell(opened: Application, candidate: Candidate, report: Report, secrets: li
         say(f"secrets of the other artifact do not go over to it: {', '.join(secrets)}")
     for notice in notices_in(report):
         warn(notice.message)
-    _warn_about_limits(candidate, opened.project.policy().tools[candidate.name].limits)
+    warn_about_limits(candidate, opened.project.policy().tools[candidate.name].limits)
 
 
 def _write_draft(opened: Application, source: str) -> None:
@@ -351,17 +354,6 @@ def _asked(wanted: Capability, word: str) -> list[Capability]:
     question = f"directory for {printable(str(wanted))} ({word}; empty for none)"
     answer = typer.prompt(question, default="", show_default=False, err=True)
     return [replace(wanted, host_path=str(Path(answer).absolute()))] if answer else []
-
-
-def _warn_about_limits(candidate: Candidate, bounds: Limits) -> None:
-    tools = candidate.toolset.tools
-    if not bounds.scratch_bytes and any(tool.manifest.uses_workspace for tool in tools):
-        again = f"hatchway add {candidate.lock.source} --name {candidate.name}"
-        warn(f"it works on files, and has no scratch space: {again} --limit scratch=16MiB")
-    try:
-        require_memory(candidate.name, candidate.surface, bounds)
-    except ConfigError as error:
-        warn(f"{error.message}; write {error.hint} into the policy")
 
 
 def _report(candidate: Candidate, granted: list[str], report: Report) -> dict[str, object]:

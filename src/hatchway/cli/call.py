@@ -106,19 +106,20 @@ def report(outcome: Outcome, way: str, *, json: bool, output: Path | None = None
         _print_content(outcome)
     if json:
         print_json(outcome.to_json())
-    say_denials(outcome.denials, way)
+    say_denials(outcome.denials, way, is_code=outcome.code is not None)
     if outcome.error is not None:
         complain(outcome.error)
         return outcome.error.exit_status
     return 1 if outcome.is_error else 0
 
 
-def say_denials(denials: tuple[Denial, ...], way: str) -> None:
+def say_denials(denials: tuple[Denial, ...], way: str, *, is_code: bool = False) -> None:
     """What the guest was denied, and what could be done about it.
 
     Args:
         denials: In order.
         way: How power is given where this was asked: a command or an option.
+        is_code: Whether generated code asked for it, in an interpreter.
     """
     # Where the grant is known it is shown first: a dozen paths of an interpreter would hide it.
     shown = sorted(denials, key=lambda denial: not denial.wanted)[:_SHOWN_DENIALS]
@@ -126,12 +127,12 @@ def say_denials(denials: tuple[Denial, ...], way: str) -> None:
         say(f"denied: {denial.capability} {denial.attempted} ({denial.function})")
     if (more := len(denials) - _SHOWN_DENIALS) > 0:
         say(f"denied: {more} more, all of which --json shows")
-    steps = (_next_step(denial, way) for denial in shown)
+    steps = (_next_step(denial, way, is_code=is_code) for denial in shown)
     for step in dict.fromkeys(step for step in steps if step):
         say(f"  hint: {step}")
 
 
-def _next_step(denial: Denial, way: str) -> str:
+def _next_step(denial: Denial, way: str, *, is_code: bool) -> str:
     """What would allow it: the directory inside is known, the one outside is the operator's."""
     if denial.wanted:
         return f"{way} {shlex.quote(denial.wanted)}"
@@ -143,6 +144,10 @@ def _next_step(denial: Denial, way: str) -> str:
         return f"{way} {denial.capability}=DIRECTORY:{guest}"
     if denial.capability == "net.http":
         return ""  # no grant would allow it, and the event says which rule forbids it
+    if kind == "net" and is_code:
+        # Neither urllib nor anything else in an interpreter speaks HTTP without a socket.
+        what = "code has no sockets and no urllib, but may call a tool that has net.http"
+        return f"{what}: {way} tool=NAME"
     words = {"net": "raw sockets", "tool": "calls to other tools"}
     return f"this version of Hatchway cannot grant {words.get(kind, kind)} yet"
 

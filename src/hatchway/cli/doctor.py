@@ -13,8 +13,9 @@ import typer
 import hatchway
 from hatchway.cli.options import Json, application
 from hatchway.cli.output import plural, print_json, print_line, say
-from hatchway.core.capability import HttpAccess
+from hatchway.core.capability import HttpAccess, ToolUse
 from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.policy.reach import reach_in_words
 from hatchway.runtime.secrets import require_authorities, with_secrets
 
 if TYPE_CHECKING:
@@ -206,6 +207,15 @@ def _network(opened: Application) -> Iterator[Check]:
             yield Check(name="network", state="note", detail=detail, hint=hint)
 
 
+def _inner_calls(opened: Application) -> Iterator[Check]:
+    """What is within reach of the entries that may call tools."""
+    entries = opened.project.in_force().policy.tools
+    for name, entry in entries.items():
+        if any(isinstance(item, ToolUse) for item in entry.allow):
+            detail = f"reaches {reach_in_words(entries, name)}"
+            yield Check(name=f"tools of {name}", state="ok", detail=detail)
+
+
 _LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
     "directories": _directories,
     "engine": _engine,
@@ -214,6 +224,7 @@ _LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
     "policy": _policy,
     "trust": _trust,
     "network": _network,
+    "tools": _inner_calls,
     "events": _events,
     "version": _limits_of_this_version,
 }

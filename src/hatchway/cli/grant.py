@@ -13,6 +13,7 @@ from hatchway.audit.hosts import as_internal
 from hatchway.cli.options import CapabilityText, Json, Name, application, grantable_capability
 from hatchway.cli.output import print_json, say
 from hatchway.cli.remove import require_tool
+from hatchway.cli.tool_grants import require_tools
 from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError
 from hatchway.core.events import Severity
 from hatchway.core.untrusted import printable
@@ -34,6 +35,7 @@ def grant(
     wanted = str(parsed)
     opened.project.require_in_force()
     require_tool(dict(opened.project.policy().tools), name)
+    require_tools(opened, name, [parsed])
     opened.require_grantable([parsed])
     with opened.project.editing() as edit:
         allowed = edit.allowed(name)

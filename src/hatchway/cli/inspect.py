@@ -19,17 +19,19 @@ from hatchway.audit.sections import (
     unreadable_in,
 )
 from hatchway.cli.options import Json
-from hatchway.cli.output import print_json, print_line
+from hatchway.cli.output import print_json, print_line, say
 from hatchway.core.capability import spell_bytes
 from hatchway.core.untrusted import printable
 from hatchway.registry.fetching import fetch
 from hatchway.registry.reference import place_of
+from hatchway.runtime.interpreters import ready
 from hatchway.runtime.manifests import find_manifest
-from hatchway.runtime.settings import source_settings
+from hatchway.runtime.settings import directories, source_settings
 from hatchway.runtime.subjects import subject_of
 
 if TYPE_CHECKING:
     from hatchway.audit.artifact import Artifact
+    from hatchway.core.manifest import Manifest
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The .wasm file to look at.")]
 
@@ -44,17 +46,23 @@ def inspect(file: File, json: Json = False) -> None:
         limit_bytes=MAX_ARTIFACT_BYTES,
         settings=source_settings(),
         network="allowed",
+        build=_built,
     ).artifact
     artifact = read_artifact(data)
     place = Path(place_of(file))
     manifest = find_manifest(artifact, place).manifest
     subject = subject_of(name=place.stem, data=data, manifest=manifest, artifact=artifact)
     report = _report(artifact, [tool.name for tool in subject.tools])
+    report |= _asked(manifest)
     if json:
         print_json(report)
         return
     for line in _lines(artifact, report):
         print_line(line)
+
+
+def _built(language: str) -> bytes:
+    return ready(language, directories=directories(), tell=say).read_bytes()
 
 
 def _report(artifact: Artifact, tools: list[str]) -> dict[str, Any]:
@@ -98,6 +106,26 @@ def _report(artifact: Artifact, tools: list[str]) -> dict[str, Any]:
     }
 
 
+def _asked(manifest: Manifest | None) -> dict[str, Any]:
+    """What whoever admits it will be asked for, each once: what it must have, what it may."""
+    tools = () if manifest is None else manifest.tools
+    requires = {str(want.capability): want.reason for tool in tools for want in tool.requires}
+    optional = {str(want.capability): want.reason for tool in tools for want in tool.optional}
+    return {
+        kind: [{"capability": what, "reason": why} for what, why in wanted.items()]
+        for kind, wanted in (("requires", requires), ("optional", optional))
+    }
+
+
+def _asked_lines(report: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    return [
+        f"{words} {printable(want['capability'] + ': ' + want['reason'], limit=400)}"
+        for kind, words in (("requires", "will ask for "), ("optional", "may ask for  "))
+        for want in report[kind]
+    ]
+
+
 def _lines(artifact: Artifact, report: dict[str, Any]) -> list[str]:
     lines = [
         f"kind          {artifact.kind}, {artifact.size} bytes",
@@ -106,6 +134,7 @@ def _lines(artifact: Artifact, report: dict[str, Any]) -> list[str]:
         f"memory        {_memory(report['memory'])}",
     ]
     lines += _capabilities(report["capabilities"])
+    lines += _asked_lines(report)
     for item in report["type_only"]:
         lines.append(f"types only    {printable(item)} (asks for nothing)")
     lines.append(f"tools         {printable(', '.join(report['tools'])) or 'none'}")

@@ -11,16 +11,22 @@ import typer
 import hatchway
 from hatchway.cli.add import add
 from hatchway.cli.audit import audit
+from hatchway.cli.bench import bench
+from hatchway.cli.build import build
 from hatchway.cli.call import call
 from hatchway.cli.demo import demo
+from hatchway.cli.dev import dev
 from hatchway.cli.doctor import doctor
 from hatchway.cli.events import events
+from hatchway.cli.exec import exec_code
 from hatchway.cli.explain import explain
 from hatchway.cli.grant import grant, revoke
+from hatchway.cli.import_policy import import_policy
 from hatchway.cli.inspect import inspect
 from hatchway.cli.install import install
 from hatchway.cli.keygen import keygen
 from hatchway.cli.list import list_tools
+from hatchway.cli.new import new
 from hatchway.cli.options import Chosen
 from hatchway.cli.output import complain, say
 from hatchway.cli.pack import pack
@@ -33,6 +39,7 @@ from hatchway.cli.server_json import server_json_command
 from hatchway.cli.show import show
 from hatchway.cli.sign import sign
 from hatchway.cli.streams import flushed, is_lost_output, require_streams, status_of_loss
+from hatchway.cli.test import run_tests
 from hatchway.cli.trust import trust
 from hatchway.cli.update import update
 from hatchway.cli.verify import verify
@@ -85,7 +92,12 @@ app.command("trust")(trust)
 app.command("grant")(grant)
 app.command("revoke")(revoke)
 app.command("explain")(explain)
+app.command("import")(import_policy)
 app.command("call")(call)
+app.command("new")(new)
+app.command("build")(build)
+app.command("test")(run_tests)
+app.command("dev")(dev)
 app.command("pack")(pack)
 app.command("push")(push)
 app.command("server-json")(server_json_command)
@@ -93,10 +105,12 @@ app.command("keygen")(keygen)
 app.command("sign")(sign)
 app.command("verify")(verify)
 app.command("run")(run_file)
+app.command("exec")(exec_code)
 app.command("serve")(serve)
 app.command("install")(install)
 app.command("events")(events)
 app.command("doctor")(doctor)
+app.command("bench")(bench)
 
 _INTERRUPTED = 130
 

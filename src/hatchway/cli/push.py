@@ -25,17 +25,25 @@ from hatchway.provenance.keys import Message
 from hatchway.registry.descriptors import BUNDLE, Attachment, WasmConfig
 from hatchway.registry.publishing import attach
 from hatchway.registry.publishing import push as publish
-from hatchway.registry.reference import LayoutReference, OciReference, parse_reference
+from hatchway.registry.reference import (
+    BuiltinReference,
+    LayoutReference,
+    OciReference,
+    parse_reference,
+)
 from hatchway.registry.source import read_source
 from hatchway.runtime.attesting import capability_statement
+from hatchway.runtime.interpreters import ready
 from hatchway.runtime.project import sidecar_of
-from hatchway.runtime.settings import source_settings
+from hatchway.runtime.settings import directories, source_settings
 
 if TYPE_CHECKING:
     from hatchway.audit.artifact import Artifact
     from hatchway.provenance.keys import PrivateKey
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The .wasm file to publish.")]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The .wasm file to publish, or builtin:python.")
+]
 To = Annotated[
     str,
     typer.Argument(metavar="REFERENCE", help="oci://HOST/REPOSITORY:TAG or oci-layout:DIR:TAG."),
@@ -59,6 +67,7 @@ def push(
         message = f"{printable(reference)!r} is nowhere to publish"
         hint = "oci://HOST/REPOSITORY:TAG, or oci-layout:DIRECTORY:TAG"
         raise ConfigError(message, code="config.bad_source", hint=hint)
+    file = _built(file)
     data = read_source(str(file), base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
     artifact = read_artifact(data)
     # Everything that can fail on this machine comes before anything is published.
@@ -87,6 +96,14 @@ def push(
         )
     elif not bundles:
         say("to sign it as well: hatchway keygen, then push with --key")
+
+
+def _built(file: Path) -> Path:
+    """The file itself; or where it is, when it is something that is built in."""
+    reference = parse_reference(str(file))
+    if not isinstance(reference, BuiltinReference):
+        return file
+    return ready(reference.name, directories=directories(), tell=say)
 
 
 def _config(artifact: Artifact) -> WasmConfig:

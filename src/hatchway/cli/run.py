@@ -21,12 +21,19 @@ from hatchway.cli.options import (
 )
 from hatchway.cli.output import complain, print_json, say, write_bytes
 from hatchway.core.call import Outcome, ToolCall
-from hatchway.core.errors import CallError, InvalidArgumentsError, UnknownToolError
+from hatchway.core.capability import ToolUse
+from hatchway.core.errors import (
+    CallError,
+    ConfigError,
+    InvalidArgumentsError,
+    UnknownToolError,
+)
 from hatchway.runtime.arguments import MAX_TEXT_BYTES, parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hatchway.core.capability import Capability
     from hatchway.core.tool import Tool
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The .wasm file to run.")]
@@ -56,6 +63,7 @@ def run_file(
     """Run a WebAssembly file once, with what --allow grants and nothing else."""
     opened = application(context)
     granted, bounds = grantable(allow), limits(limit)
+    _require_no_tools(granted, file)
     opened.witness.on_failure = say
     runtime, tools = opened.one_off.runtime(file, granted, bounds, compiler_named(compiler))
     try:
@@ -69,28 +77,45 @@ def run_file(
         if json:
             print_json(Outcome(is_error=True, error=error).to_json())
         raise
-    if json or tool.function is not None:
+    if json or _takes_json(tool):
         return report(outcome, "--allow", json=json)
     return _pass_on(outcome)
 
 
+def _takes_json(tool: Tool) -> bool:
+    """Whether it is a function, of a component or of a plug-in, and no program."""
+    return tool.function is not None or tool.manifest.function is not None
+
+
+def _require_no_tools(granted: list[Capability], file: str) -> None:
+    for capability in granted:
+        if isinstance(capability, ToolUse):
+            message = f"{str(capability)!r}: a file that is run by itself has no other tools"
+            hint = f"hatchway add {file} --allow {capability}, and then hatchway call"
+            raise ConfigError(message, code="config.unknown_tool", hint=hint)
+
+
 def _chosen(tools: Mapping[str, Tool], function: str | None) -> Tool:
-    names = {tool.function.name: tool for tool in tools.values() if tool.function is not None}
+    names = {_function_of(tool): tool for tool in tools.values() if _takes_json(tool)}
     if function is None and len(tools) == 1:
         return next(iter(tools.values()))
     if function in names:
         return names[function]
     known = ", ".join(names) or "none; it is a command"
     message = (
-        "the component exports several functions"
+        "there are several functions"
         if function is None
         else (f"there is no function {function!r}")
     )
     raise UnknownToolError(message, hint=f"--function NAME; known: {known}")
 
 
+def _function_of(tool: Tool) -> str:
+    return tool.name.partition(".")[2] if tool.function is None else tool.function.name
+
+
 def _arguments(tool: Tool, words: list[str]) -> dict[str, Any]:
-    if tool.function is None:
+    if not _takes_json(tool):
         is_closed = sys.stdin is None or sys.stdin.isatty()
         stdin = b"" if is_closed else sys.stdin.buffer.read(MAX_TEXT_BYTES)
         return {"args": words, "stdin": base64.b64encode(stdin).decode("ascii")}

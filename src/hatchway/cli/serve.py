@@ -5,6 +5,8 @@ from __future__ import annotations
 import resource
 import signal
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,9 @@ from hatchway.core.errors import ConfigError
 from hatchway.core.events import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
     from hatchway.compose import Application
     from hatchway.runtime.reloading import Reloader
     from hatchway.runtime.runtime import Runtime
@@ -34,8 +39,49 @@ def serve(
             "--http", metavar="HOST:PORT", help="Listen on a loopback address instead of stdio."
         ),
     ] = None,
+    discovery: Annotated[
+        bool,
+        typer.Option(
+            "--discovery", help="List three tools that find and run the others, instead of all."
+        ),
+    ] = False,
 ) -> None:
     """Serve the tools of the policy over MCP; on stdio unless --http is given."""
+
+    @contextmanager
+    def opened() -> Iterator[Served]:
+        found = application(context)
+        runtime, reloader = found.live(say)
+        yield Served(application=found, runtime=runtime, reloader=reloader)
+
+    serve_application(http, opened, has_discovery=discovery)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What a server serves, and what keeps it up to date."""
+
+    application: Application
+    runtime: Runtime
+    reloader: Reloader
+
+
+def serve_application(
+    http: str | None,
+    opened: Callable[[], AbstractContextManager[Served]],
+    *,
+    has_discovery: bool = False,
+) -> None:
+    """Serve until whoever listens goes away.
+
+    Args:
+        http: Where to listen; None for stdio.
+        opened: Makes what is served, once standard output belongs to the protocol.
+        has_discovery: Whether three tools that find and run the others are listed instead.
+
+    Raises:
+        ConfigError: The address cannot be listened at.
+    """
     from hatchway.serve.http import parse_address
 
     address = None if http is None else parse_address(http)
@@ -43,16 +89,27 @@ def serve(
     in_terminal = sys.stdin is not None and sys.stdin.isatty()
     # Before anything else runs: from here on stdout belongs to the protocol.
     wire = _take_wire() if address is None else None
-    opened = application(context)
-    runtime, reloader = opened.live(say)
+    with opened() as served:
+        _serve(served, address, wire, in_terminal=in_terminal, has_discovery=has_discovery)
+
+
+def _serve(
+    served: Served,
+    address: Address | None,
+    wire: Wire | None,
+    *,
+    in_terminal: bool,
+    has_discovery: bool,
+) -> None:
+    opened, runtime = served.application, served.runtime
     for item in runtime.catalog.quarantined:
         warn(f"{item.name} is not offered: {item.error.message}")
     for notice in runtime.catalog.notices:
         warn(notice.message)
-    doorkeeper = _doorkeeper(opened, runtime)
+    doorkeeper = _doorkeeper(opened, runtime, has_discovery=has_discovery)
     tools = plural(len(runtime.catalog.entries), "tool")
     opened.record("server.started", Severity.INFORMATIONAL, f"serving {tools}")
-    watcher = _watch(reloader, in_terminal=in_terminal)
+    watcher = _watch(served.reloader, in_terminal=in_terminal)
     try:
         if wire is not None:
             doorkeeper.open_stdio(wire)
@@ -97,7 +154,7 @@ def _watch(reloader: Reloader, *, in_terminal: bool) -> Watcher:
     return watcher
 
 
-def _doorkeeper(opened: Application, runtime: Runtime) -> Doorkeeper:
+def _doorkeeper(opened: Application, runtime: Runtime, *, has_discovery: bool) -> Doorkeeper:
     from hatchway.serve.door import Doorkeeper
 
     def rejected(name: str, why: str) -> None:
@@ -117,6 +174,7 @@ def _doorkeeper(opened: Application, runtime: Runtime) -> Doorkeeper:
         at_once=opened.sandbox.settings.concurrent_calls,
         on_rejected=rejected,
         on_lost_thread=lost,
+        has_discovery=has_discovery,
     )
 
 

@@ -58,7 +58,8 @@ def _spelled(limits: Limits) -> str:
         f"memory {spell_bytes(limits.memory_bytes)}, output {spell_bytes(limits.output_bytes)}, "
         f"scratch {spell_bytes(limits.scratch_bytes) if limits.scratch_bytes else 'none'}, "
         f"table_elements {limits.table_elements:_}, instances {limits.instances}, "
-        f"host_calls {limits.host_calls:_}"
+        f"host_calls {limits.host_calls:_}, inner_calls {limits.inner_calls:_}, "
+        f"inner_fuel {limits.inner_fuel:_}"
     )
 
 
@@ -88,6 +89,8 @@ def _report(catalog: Catalog, owner: str, compilation: Compilation | None) -> di
             "table_elements": limits.table_elements,
             "instances": limits.instances,
             "host_calls": limits.host_calls,
+            "inner_calls": limits.inner_calls,
+            "inner_fuel": limits.inner_fuel,
         },
         "secrets": [
             {

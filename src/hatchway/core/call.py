@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hatchway.core.code import CodeResult
     from hatchway.core.errors import CallError
     from hatchway.core.surface import Compiler
 
@@ -42,12 +43,16 @@ class ToolCall:
         call_id: Unique within this process; correlates events.
         tool: The name the client used.
         arguments: Parsed JSON, not yet checked.
+        parent_id: The call that made this one; None for one that came from outside.
+        depth: How many calls stand inside each other here, this one included.
     """
 
     call_id: str
     principal: Principal
     tool: str
     arguments: Mapping[str, Any]
+    parent_id: str | None = None
+    depth: int = 1
 
 
 class Cancellation:
@@ -231,6 +236,7 @@ class Outcome(NamedTuple):
         error: Why, when it was Hatchway that ended or refused the call.
         stdout: What a command wrote, for whoever called it by hand; no part of the answer.
         stderr: The same for stderr.
+        code: What the code came to, where an interpreter ran some; no part of the answer.
     """
 
     content: tuple[Content, ...] = ()
@@ -242,6 +248,7 @@ class Outcome(NamedTuple):
     gated: Gated = NOTHING_GATED
     stdout: bytes = b""
     stderr: bytes = b""
+    code: CodeResult | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The shape `hatchway call --json` prints."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hatchway.core.capability import HttpAccess
     from hatchway.core.secret import Secret
     from hatchway.core.tool import Tool
+    from hatchway.core.traces import Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +130,11 @@ class Egress(Protocol):
     """Lets calls onto the network, as far as each was granted it."""
 
     def admit(
-        self, call: ToolCall, tool: Tool, grant: EgressGrant
+        self, call: ToolCall, tool: Tool, grant: EgressGrant, traces: Traces | None = None
     ) -> AbstractContextManager[Ticket]:
         """A ticket for one call; on exit it is void, and what was under way is over and recorded.
+
+        What the other calls of its tree have read is in `traces`, and what it reads gets there.
 
         Raises:
             InternalError: The broker cannot listen.

@@ -12,7 +12,10 @@ The tree says whose problem it is, and so which exit code the command line ends 
     │   ├── NotAuthorizedError      4
     │   ├── OverloadedError         1
     │   ├── CallCancelledError      1
+    │   ├── BudgetExhaustedError    1
+    │   ├── TooDeepError            1
     │   └── GuestError              1   the guest was stopped or answered wrongly
+    ├── CodeError               1   generated code failed, and somebody asked for its value
     └── InternalError          70   a bug of ours
 
 Callers match on the class or on `code`, which is stable; never on the text.
@@ -24,6 +27,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from hatchway.core.code import CodeException
 
 
 class HatchwayError(Exception):
@@ -120,6 +125,18 @@ class CallCancelledError(CallError):
     code = "call.cancelled"
 
 
+class BudgetExhaustedError(CallError):
+    """A call made too many calls of other tools, or let them use too much."""
+
+    code = "call.budget_exhausted"
+
+
+class TooDeepError(CallError):
+    """As many calls stand inside each other as may."""
+
+    code = "call.too_deep"
+
+
 class GuestError(CallError):
     """The guest ran and was stopped, or ended badly."""
 
@@ -181,6 +198,36 @@ class InvalidOutputError(GuestError):
     """The guest finished, but its answer is not what its manifest or type promises."""
 
     code = "guest.invalid_output"
+
+
+class UncheckedOutputError(GuestError):
+    """The guest's answer could not be looked through for secrets in time, so nobody gets it."""
+
+    code = "guest.output_unchecked"
+
+
+class CodeError(HatchwayError):
+    """Code that an interpreter ran did not come to its end, and somebody asked for its value.
+
+    Attributes:
+        exception: What the code raised; None when Hatchway stopped or refused it, and then
+            `code` says why.
+    """
+
+    code = "code.failed"
+    exit_status = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exception: CodeException | None = None,
+        code: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, details=details)
+        self.exception = exception
 
 
 class InternalError(HatchwayError):

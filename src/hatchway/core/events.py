@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from hatchway.core.call import NOTHING_GATED
 from hatchway.core.surface import Compiler
+from hatchway.core.tools import MAX_TOOL_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,6 +101,7 @@ class Event(NamedTuple):
     Attributes:
         time_ms: Unix time in milliseconds.
         message: One line for people.
+        parent_call_id: The call that made this one, where another tool did.
         code: The stable code of an error or denial.
         capability: The capability's name, for denials and policy changes.
         attempted: What a denied guest asked for.
@@ -107,6 +109,7 @@ class Event(NamedTuple):
         arguments_digest: SHA-256 of the canonical JSON of the arguments.
         compiler: Which one made the code of the tool.
         denials: How many denials the call had, listed or not.
+        depth: How many calls stood inside each other, for one that another tool made; else 0.
         frames: Where a trapped guest stood.
         http: What was asked of which origin.
         policy_stale: An edit of the policy could not be read; the last good one applies.
@@ -119,6 +122,7 @@ class Event(NamedTuple):
     message: str
     principal: Principal | None = None
     call_id: str | None = None
+    parent_call_id: str | None = None
     tool: str | None = None
     digest: str | None = None
     code: str | None = None
@@ -133,6 +137,7 @@ class Event(NamedTuple):
     frames: tuple[str, ...] = ()
     http: HttpTrace | None = None
     policy_stale: bool = False
+    depth: int = 0
     details: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -319,6 +324,8 @@ def _further_fields(event: Event) -> dict[str, Any]:
         own["frames"] = list(event.frames)
     if event.policy_stale:
         own["policy_stale"] = True
+    if event.depth:
+        own["depth"] = event.depth
     if event.details:
         own["details"] = dict(event.details)
     return own
@@ -326,6 +333,7 @@ def _further_fields(event: Event) -> dict[str, Any]:
 
 _OPTIONAL_TEXT = (
     "call_id",
+    "parent_call_id",
     "tool",
     "digest",
     "code",
@@ -424,6 +432,7 @@ SCHEMA: dict[str, Any] = {
                         ),
                         "frames": {"type": "array", "items": _TEXT, "maxItems": 16},
                         "policy_stale": {"const": True},
+                        "depth": {"type": "integer", "minimum": 2, "maximum": MAX_TOOL_DEPTH},
                         "details": {"type": "object"},
                     },
                     ("event", "schema"),

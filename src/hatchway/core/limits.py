@@ -26,6 +26,8 @@ class Limits:
         table_elements: The largest table the guest may have.
         instances: Core instances one call may create (components have several).
         host_calls: How often the guest may call into the host.
+        inner_calls: Calls of other tools that it, and those it calls, may make in all.
+        inner_fuel: What all of those may use together.
     """
 
     fuel: int = 1_000_000_000
@@ -36,3 +38,5 @@ class Limits:
     table_elements: int = 100_000
     instances: int = 100
     host_calls: int = 100_000
+    inner_calls: int = 100
+    inner_fuel: int = 10_000_000_000

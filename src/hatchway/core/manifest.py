@@ -10,8 +10,14 @@ if TYPE_CHECKING:
 
     from hatchway.core.capability import Capability
 
-Abi: TypeAlias = Literal["json", "argv"]
+Abi: TypeAlias = Literal["json", "argv", "extism", "hyper-mcp"]
 ContentType: TypeAlias = Literal["text", "json", "image", "audio", "resource"]
+JsonStyle: TypeAlias = Literal["wit", "plain"]
+"""How the values of a component's function are spelled in JSON.
+
+`wit` keeps to the types. With `plain`, names have underscores where WIT has dashes, and a
+`list<tuple<string, T>>` is an object.
+"""
 
 PATTERN_CHARACTERS = frozenset("*?[")
 """What makes the path of a file that is brought back a pattern."""
@@ -98,6 +104,10 @@ class ToolManifest:
         purpose: What the tool is for, in one sentence.
         description: What the model is told.
         abi: None for components, whose functions are called by type.
+        function: What a plug-in for Extism exports for this; None for all others.
+        json: How a component's values are spelled in JSON.
+        parameters: What a model is told about the parameters of a component's function, by
+            their names in JSON.
         input: JSON Schema of the arguments; None for components.
         output: JSON Schema of a JSON result; None when nothing is promised.
         argv: The command line after the program's name.
@@ -111,6 +121,9 @@ class ToolManifest:
     purpose: str = ""
     description: str = ""
     abi: Abi | None = None
+    function: str | None = None
+    json: JsonStyle = "wit"
+    parameters: Mapping[str, str] = field(default_factory=dict)
     input: Mapping[str, Any] | None = None
     output: Mapping[str, Any] | None = None
     argv: tuple[Argument, ...] = ()
@@ -133,10 +146,12 @@ class Manifest:
     """The whole of one artifact's manifest.
 
     Attributes:
+        licence: An SPDX expression; `hatchway build` puts it into the artifact.
         source: The document as parsed JSON values; what the lockfile pins.
     """
 
     name: str | None
     version: str | None
+    licence: str | None = None
     tools: tuple[ToolManifest, ...]
     source: Mapping[str, Any]

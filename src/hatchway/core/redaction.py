@@ -9,6 +9,8 @@ sent one can echo it. The net is as wide as the ways in which ordinary software 
 
 from __future__ import annotations
 
+import copy
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,10 +80,17 @@ class Redactor:
         self._shortest = min((form.shortest for form in self._forms), default=0)
         self.reach = max((form.reach for form in self._forms), default=0)
         """The most bytes that any of them may be spelled with."""
+        self._check: Callable[[], None] | None = None
         self._markers = {name: self._marker(name) for name in values.values()}
 
     def __bool__(self) -> bool:
         return bool(self._forms)
+
+    def watched(self, check: Callable[[], None]) -> Redactor:
+        """This one, asking `check` before each block of 256 KiB; what that raises ends the look."""
+        watched = copy.copy(self)
+        watched._check = check  # noqa: SLF001 - of a copy that nobody else has yet
+        return watched
 
     def redact_text(self, text: str) -> tuple[str, tuple[str, ...]]:
         """`text` with `[redacted:NAME]` for each secret, and the names of what it held."""
@@ -125,6 +134,8 @@ class Redactor:
             return []
         found: set[Found] = set()
         for at in range(0, len(data), _BLOCK):
+            if self._check is not None:
+                self._check()
             block = data[at : at + _BLOCK + self.reach]
             for form, (start, end) in self._search(block, _occurrences, self._shortest, _LAYERS):
                 if end - start <= form.reach:
@@ -178,8 +189,12 @@ class Redactor:
             return pieces, ()
         cleaned: list[bytes] = []
         offset = 0
+        # None lies inside another, so that they end in the order in which they begin.
+        ends = [each.end for each in found]
         for piece in pieces:
-            cleaned.append(self._spliced(piece, offset, found))
+            first = bisect_right(ends, offset)
+            last = bisect_left(found, offset + len(piece), key=lambda each: each.start)
+            cleaned.append(self._spliced(piece, offset, found[first:last]))
             offset += len(piece) + 1
         return cleaned, _names(found)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hatchway.core.grant import Grant
     from hatchway.core.surface import Compilation, Compiler, Surface
     from hatchway.core.tools import Tools
+    from hatchway.core.traces import Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +22,18 @@ class CommandInvocation:
 
     Attributes:
         arguments: The command line, the program's name first.
-        stdin: All it can read.
+        stdin: All it can read; for a plug-in its input.
         files: What lies in its workspace when it starts, by path below the workspace.
         wanted: Names or patterns (``*``, ``?``, ``[…]``) of the workspace's files to bring back.
+        function: The exported function of a plug-in for Extism; None for a program, which is
+            entered at its start.
     """
 
     arguments: tuple[bytes, ...]
     stdin: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
     wanted: tuple[str, ...] = ()
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class FunctionInvocation:
         arguments: JSON values by parameter name.
         files: What lies in its workspace when it starts, by path below the workspace.
         wanted: Names or patterns of the workspace's files to bring back, also of a call that
-            failed by its own word.
+            failed by its own word. What is as it came along is not brought back.
     """
 
     function: str
@@ -89,11 +93,13 @@ class Sandbox(Protocol):
         cancellation: Cancellation | None = None,
         ticket: Ticket | None = None,
         tools: Tools | None = None,
+        traces: Traces | None = None,
     ) -> Execution:
         """Run a prepared artifact once.
 
         Its requests reach the broker with `ticket`; without one they are denied. Its calls of
-        other tools are answered by `tools`; without them they are denied.
+        other tools are answered by `tools`; without them they are denied. What it reads of the
+        host is noted in `traces`, which it may share with the call it is part of.
 
         Raises:
             InvalidArgumentsError: An argument does not fit the function's type.

@@ -15,6 +15,10 @@ Compiler: TypeAlias = Literal["cranelift", "winch"]
 grows with the artifact's size and nothing else."""
 
 
+PLUGIN_HOST = "extism:host/env."
+"""What imports of a plug-in for Extism begin with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compilation:
     """Which compiler made the code of an artifact.
@@ -46,6 +50,8 @@ class Surface:
         memory_min_bytes: Linear memory a module needs at start; None for components,
             whose memories wasmtime does not show.
         memory_max_bytes: The most a module says it will grow to; None without a bound.
+        plugin: What of a module's exports can be called if it is a plug-in for Extism: functions
+            that take nothing and return an i32.
     """
 
     kind: Literal["module", "component"]
@@ -55,6 +61,12 @@ class Surface:
     exports: tuple[str, ...] = ()
     memory_min_bytes: int | None = None
     memory_max_bytes: int | None = None
+    plugin: tuple[str, ...] = ()
+
+    @property
+    def is_plugin(self) -> bool:
+        """Whether it is a module that was made for Extism."""
+        return any(name.startswith(PLUGIN_HOST) for name in self.imports)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, for the compiled cache."""
@@ -66,6 +78,7 @@ class Surface:
             "exports": list(self.exports),
             "memory_min_bytes": self.memory_min_bytes,
             "memory_max_bytes": self.memory_max_bytes,
+            "plugin": list(self.plugin),
         }
 
     @classmethod
@@ -79,4 +92,6 @@ class Surface:
             exports=tuple(data["exports"]),
             memory_min_bytes=data["memory_min_bytes"],
             memory_max_bytes=data["memory_max_bytes"],
+            # Written before there were any, by an earlier version.
+            plugin=tuple(data.get("plugin", ())),
         )

@@ -10,6 +10,16 @@ if TYPE_CHECKING:
 MAX_TOOL_DEPTH = 4
 """Calls that may stand inside each other, the one a client asked for included."""
 
+DENIED = "capability.denied"
+"""The code of an answer about a tool that was not granted."""
+
+MAX_TEXT_BYTES = 8 << 20
+"""The JSON of the arguments of one call, and that of an inner call's answer."""
+MAX_NAME_BYTES = 256
+"""The name of a tool, as a guest may spell one."""
+MAX_FOUND = 50
+"""Tools that one search may name."""
+
 
 class ToolAnswer(NamedTuple):
     """What came of an inner call.

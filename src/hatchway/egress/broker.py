@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hatchway.core.egress import EgressGrant
     from hatchway.core.secret import Secret
     from hatchway.core.tool import Tool
+    from hatchway.core.traces import Traces
     from hatchway.egress.listening import Listener
     from hatchway.egress.outside import Outside
     from hatchway.egress.recording import EventSink
@@ -54,7 +55,9 @@ class Broker:
         self._is_closed = False
 
     @contextlib.contextmanager
-    def admit(self, call: ToolCall, tool: Tool, grant: EgressGrant) -> Iterator[Ticket]:
+    def admit(
+        self, call: ToolCall, tool: Tool, grant: EgressGrant, traces: Traces | None = None
+    ) -> Iterator[Ticket]:
         """A ticket for one call; on exit it is void, and what was under way is over and recorded.
 
         Raises:
@@ -62,7 +65,7 @@ class Broker:
             HatchwayError: What happened could not be recorded.
         """
         self.start()
-        admission = Admission(call, tool, grant)
+        admission = Admission(call, tool, grant, traces)
         token = self._admissions.add(admission)
         try:
             yield Ticket(port=self._port, token=token)

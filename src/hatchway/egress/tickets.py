@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from hatchway.core.errors import HatchwayError, InternalError
 from hatchway.core.secret import Secret
+from hatchway.core.traces import Traces
 
 if TYPE_CHECKING:
     import asyncio
@@ -60,17 +61,19 @@ class Admission:
     """One call that may use the network. Only the broker's loop changes it.
 
     Attributes:
-        has_read_private: The call has read something private; that never goes away.
         under_way: Its exchanges.
         failure: What went wrong inside Hatchway, for whoever admitted the call.
         unlisted: Requests beyond a quota that have no event of their own, by rule.
     """
 
-    def __init__(self, call: ToolCall, tool: Tool, grant: EgressGrant) -> None:
+    def __init__(
+        self, call: ToolCall, tool: Tool, grant: EgressGrant, traces: Traces | None = None
+    ) -> None:
         self.call = call
         self.tool = tool
         self.grant = grant
-        self.has_read_private = False
+        self._traces = traces or Traces()
+        self._has_reconsidered = False
         self.under_way: set[Stoppable] = set()
         self.failure: BaseException | None = None
         self.unlisted: dict[str, int] = {}
@@ -87,11 +90,18 @@ class Admission:
         """Whose quotas it counts towards."""
         return Subject(self.call.principal.tenant, self.tool.owner)
 
+    @property
+    def has_read_private(self) -> bool:
+        """Whether the call, or one of the same tree, has read something private."""
+        return self._traces.has_read
+
     def read_private(self, but: Stoppable | None = None) -> None:
         """Something private is read from here on; `but` is what reads it."""
-        if self.has_read_private:
+        self._traces.has_read = True
+        if self._has_reconsidered:
             return
-        self.has_read_private = True
+        # Another call of the tree may have read it: what is under way here is told only now.
+        self._has_reconsidered = True
         for exchange in [each for each in self.under_way if each is not but]:
             exchange.reconsider()
 

@@ -86,10 +86,22 @@ instance_export_get = _held(
 func_call = _released(
     "wasmtime_func_call", Pointer, Pointer, Pointer, Pointer, Size, Pointer, Size, Pointer
 )
+# Takes arguments and gives results in the same raw values.
+func_call_unchecked = _released(
+    "wasmtime_func_call_unchecked", Pointer, Pointer, Pointer, Pointer, Size, Pointer
+)
 define_func_unchecked = _held(
     "wasmtime_linker_define_func_unchecked",
     Pointer, Pointer, _Chars, Size, _Chars, Size, Pointer, Pointer, Pointer, Pointer,
 )  # fmt: skip
+linker_clone = _held("wasmtime_linker_clone", Pointer, Pointer)
+linker_delete = _held("wasmtime_linker_delete", None, Pointer)
+linker_define_instance = _held(
+    "wasmtime_linker_define_instance", Pointer, Pointer, Pointer, _Chars, Size, Pointer
+)
+linker_instantiate = _released(
+    "wasmtime_linker_instantiate", Pointer, Pointer, Pointer, Pointer, Pointer, Pointer
+)
 CoreCallback = ctypes.CFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Size)
 """(env, caller, raw values in and out, count) -> trap or NULL."""
 caller_export_get = _held("wasmtime_caller_export_get", _Bool, Pointer, _Chars, Size, Pointer)

@@ -12,7 +12,7 @@ import wasmtime
 from wasmtime import component as wit
 from wasmtime.component import _types as shapes
 
-from hatchway.core.surface import Surface
+from hatchway.core.surface import PLUGIN_HOST, Surface
 from hatchway.core.wit import (
     EnumType,
     FlagsType,
@@ -28,6 +28,7 @@ from hatchway.core.wit import (
     WitType,
 )
 from hatchway.engine.component import RUN_INTERFACE
+from hatchway.engine.extism.types import callable_functions, is_of
 from hatchway.engine.module import START
 
 if TYPE_CHECKING:
@@ -52,16 +53,24 @@ def describe_module(module: wasmtime.Module) -> Surface:
     ] + [item.type for item in module.imports if isinstance(item.type, wasmtime.MemoryType)]
     exports = {item.name: item.type for item in module.exports}
     start = exports.get(START)
+    plugin = _plugin_functions(module)
     minimum = sum(memory.limits.min for memory in memories) * 65536 if memories else None
     maximum = memories[0].limits.max if len(memories) == 1 else None
     return Surface(
         kind="module",
         imports=tuple(sorted({f"{item.module}.{item.name}" for item in module.imports})),
-        is_command=isinstance(start, wasmtime.FuncType) and not start.params and not start.results,
+        is_command=plugin is None and is_of(start, "", ""),
         exports=tuple(exports),
         memory_min_bytes=minimum,
         memory_max_bytes=None if maximum is None else maximum * 65536,
+        plugin=plugin or (),
     )
+
+
+def _plugin_functions(module: wasmtime.Module) -> tuple[str, ...] | None:
+    """What can be called of a plug-in for Extism; None for any other module."""
+    is_plugin = any(f"{item.module}.".startswith(PLUGIN_HOST) for item in module.imports)
+    return tuple(callable_functions(module)) if is_plugin else None
 
 
 def describe_component(engine: wasmtime.Engine, component: wit.Component) -> Surface:

@@ -14,7 +14,7 @@ import time
 import weakref
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from hatchway.core.call import MAX_LISTED_DENIALS, NOTHING_GATED, Denial, Gated
 from hatchway.core.errors import (
@@ -24,6 +24,7 @@ from hatchway.core.errors import (
     HostCallsExceededError,
     OutputTooLargeError,
 )
+from hatchway.core.traces import Traces
 from hatchway.core.untrusted import printable
 from hatchway.engine import capi
 from hatchway.engine.files.roots import Roots
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
     from hatchway.core.tools import Tools
+    from hatchway.engine.extism.plugin import Plugin
     from hatchway.engine.files.nodes import Directory
     from hatchway.engine.files.quota import Quota
     from hatchway.engine.http.exchange import Exchange
@@ -85,6 +87,7 @@ class Guest:
         scratch: Room for the small C structures of one run; see `capi.Scratch`.
         spelling: How the artifact's imports spell the host's functions, with its versions.
         memory: A core module's linear memory, once a host call has found it.
+        plugin: What a plug-in for Extism has besides its instance.
         handles: What the handles of a component stand for; see `preview2.handles`.
         last_handle: The number given last.
         tops: The numbers of the directories at the top, once it has asked for them.
@@ -94,6 +97,7 @@ class Guest:
         exchanges: Its requests that are under way, and those it has not let go.
         hearing_left_ns: How long it may still be asked whether what it left alone was allowed.
         tools: The other tools it may call; None where it was granted none.
+        traces: What it, and the calls it is part of, have read of the host.
     """
 
     __slots__ = (
@@ -126,6 +130,7 @@ class Guest:
         "last_handle",
         "limits",
         "memory",
+        "plugin",
         "scratch",
         "spelling",
         "started_ns",
@@ -136,6 +141,7 @@ class Guest:
         "timers",
         "tools",
         "tops",
+        "traces",
         "unlisted_denials",
     )
 
@@ -159,6 +165,7 @@ class Guest:
         self.exit_code: int | None = None
         self.failure: BaseException | None = None
         self.memory: Memory | None = None
+        self.plugin: Plugin | None = None
         self.descriptors: Table | None = None
         self.handles: dict[int, Held | Directory] = {}
         self.last_handle = FIRST_HANDLE
@@ -172,6 +179,7 @@ class Guest:
         self.exchanges: list[Exchange] = []
         self.hearing_left_ns = HEARING_NS
         self.tools: Tools | None = None
+        self.traces: Traces = Traces()
         self.unlisted_denials = 0
         self._denials: dict[Denial, None] = {}
         self._stdin = stdin
@@ -207,7 +215,7 @@ class Guest:
             seconds = self.limits.deadline_seconds
             self.end(DeadlineExceededError(f"the guest did not finish within {seconds:g} s"))
 
-    def end(self, reason: CallError) -> None:
+    def end(self, reason: CallError) -> NoReturn:
         """End the run because of `reason`, unless it already ends for another.
 
         Raises:
@@ -268,13 +276,18 @@ class Guest:
         if self._roots is None:
             # A workspace that held its guest would wait for the garbage collector.
             time_ns = weakref.WeakMethod(self._file_time_ns)
-            self._roots = Roots(self._grant, self._quotas, lambda: time_of(time_ns))
+            self._roots = Roots(self._grant, self._quotas, self.traces, lambda: time_of(time_ns))
         return self._roots
 
     @property
+    def workspace_path(self) -> str | None:
+        """Its own name for its private directory; None without scratch space."""
+        return self._grant.workspace
+
+    @property
     def has_read_private(self) -> bool:
-        """Whether it has seen anything of a directory of the host's."""
-        return self._roots is not None and self._roots.traces.has_read
+        """Whether it, or a call of the same tree, has seen anything of the host's directories."""
+        return self.traces.has_read
 
     @property
     def is_scratch_full(self) -> bool:
@@ -423,6 +436,11 @@ class Running(threading.local):
 
     Host functions are called on the thread that entered wasmtime, so this needs no lock,
     and a callback cannot find another call's guest.
+
+    Attributes:
+        guest: The one that runs; those that called it wait.
+        depth: How many there are, one inside the other.
     """
 
     guest: Guest | None = None
+    depth: int = 0

@@ -20,6 +20,9 @@ from hatchway.engine import capi, causes
 from hatchway.engine.cache import Description, sealed_copy
 from hatchway.engine.compiling import compile_artifact
 from hatchway.engine.component import ComponentProgram
+from hatchway.engine.extism.kernel import kernel as kernel_bytes
+from hatchway.engine.extism.kernel import kernel_digest
+from hatchway.engine.extism.program import ExtismProgram
 from hatchway.engine.module import CoreProgram
 from hatchway.engine.preview2.linking import DenyingLinker, require_known_wasi
 from hatchway.engine.preview2.reference import Reference
@@ -70,8 +73,10 @@ class Machine:
         self._linker = DenyingLinker(self._engine, running)
         self._reference = Reference(self._engine)
 
-    def linked(self, surface: Surface, sealed: int) -> Program:
+    def linked(self, surface: Surface, sealed: int, kernel: Program | None = None) -> Program:
         """The program in the sealed file, known to link and to mean our functions' types.
+
+        A plug-in for Extism needs a `kernel` on the same engine.
 
         Raises:
             AdmissionError: It does not fit this engine or this host.
@@ -80,6 +85,8 @@ class Machine:
         try:
             if surface.kind == "module":
                 module = wasmtime.Module.deserialize_file(self._engine, path)
+                if isinstance(kernel, CoreProgram):
+                    return ExtismProgram(self._engine, module, self._running, kernel)
                 return CoreProgram(self._engine, module, self._running)
             component = wit.Component.deserialize_file(self._engine, path)
             self._require_linkable(component)
@@ -212,7 +219,10 @@ class Loader:
 
     def _linked(self, code: Code, description: Description, sealed: int) -> Loaded:
         machine = self._machine(description.compilation.compiler)
-        program = machine.linked(description.surface, sealed)
+        made_by = description.compilation.compiler
+        is_plugin = description.surface.is_plugin
+        kernel = self.load((kernel_digest(), made_by), kernel_bytes()) if is_plugin else None
+        program = machine.linked(description.surface, sealed, kernel and kernel.program)
         self._descriptions[code] = description
         return Loaded(program, machine.pointer, machine.compiler)
 

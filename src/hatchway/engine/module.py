@@ -36,14 +36,14 @@ class CoreProgram:
             AdmissionError: The module imports what this host does not provide.
         """
         linker = wasmtime.Linker(engine)
-        callbacks = [_define(linker, module, running, host) for host in (_PREVIEW_1, _FETCH)]
+        callbacks = [define(linker, module, running, host) for host in (PREVIEW_1, FETCH)]
         try:
             pre = linker.instantiate_pre(module)
         except wasmtime.WasmtimeError as error:
             last_line = str(error).rstrip().rpartition("\n")[2].strip()
             message = f"the module does not fit this host: {printable(last_line)}"
             raise AdmissionError(message, code="admission.missing_host") from error
-        self._pre = capi.pointer_of(pre)
+        self.instantiable = self._pre = capi.pointer_of(pre)
         # Everything the linked module points to must live as long as it does.
         self._keep = (engine, module, linker, pre, callbacks)
 
@@ -72,7 +72,7 @@ class CoreProgram:
         return None if guest.memory is None else guest.memory.size()
 
 
-class _Host(NamedTuple):
+class Host(NamedTuple):
     """Functions that modules import under one name."""
 
     namespace: str
@@ -80,12 +80,12 @@ class _Host(NamedTuple):
     bodies: Mapping[str, Body]
 
 
-_PREVIEW_1 = _Host(preview1.MODULE, binding.SIGNATURES, functions.BODIES)
-_FETCH = _Host(fetch.MODULE, fetching.SIGNATURES, fetching.BODIES)
+PREVIEW_1 = Host(preview1.MODULE, binding.SIGNATURES, functions.BODIES)
+FETCH = Host(fetch.MODULE, fetching.SIGNATURES, fetching.BODIES)
 
 
-def _define(
-    linker: wasmtime.Linker, module: wasmtime.Module, running: Running, host: _Host
+def define(
+    linker: wasmtime.Linker, module: wasmtime.Module, running: Running, host: Host
 ) -> list[object]:
     """Define what `module` imports of `host`; the callbacks must outlive the linker."""
     linker_pointer = capi.pointer_of(linker)

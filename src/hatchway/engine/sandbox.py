@@ -15,12 +15,13 @@ from hatchway.core.errors import (
     DeadlineExceededError,
     GuestExitedError,
     InternalError,
+    InvalidArgumentsError,
     NotAuthorizedError,
     OutputTooLargeError,
     OverloadedError,
     ScratchExceededError,
 )
-from hatchway.core.sandbox import CommandInvocation
+from hatchway.core.sandbox import CommandInvocation, FunctionInvocation
 from hatchway.engine import capi
 from hatchway.engine.compiling import CompileBudgets
 from hatchway.engine.files.host import used_bytes
@@ -30,6 +31,7 @@ from hatchway.engine.guest import Guest, Running, Stopped
 from hatchway.engine.loading import Loader
 from hatchway.engine.program import Ending
 from hatchway.engine.settings import MEMORIES_PER_CALL, TABLES_PER_CALL, EngineSettings
+from hatchway.engine.stacks import has_room
 from hatchway.engine.ticker import TICK_SECONDS
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from hatchway.core.sandbox import Invocation
     from hatchway.core.surface import Compilation, Compiler, Surface
     from hatchway.core.tools import Tools
+    from hatchway.core.traces import Traces
     from hatchway.engine.cache import CompiledCache
     from hatchway.engine.program import Program
     from hatchway.engine.ticker import TickerKind
@@ -91,6 +94,7 @@ class EngineSandbox:
         self.ticker = self._loader.ticker
         self.is_pooled = self._loader.is_pooled
         self._lock = threading.Lock()
+        self._inner_places = threading.BoundedSemaphore(self.settings.concurrent_calls)
         self._quotas: dict[tuple[int, int, int], Quota] = {}
         self._process = os.getpid()
         self._epoch_callback = self._make_epoch_callback()
@@ -141,12 +145,13 @@ class EngineSandbox:
         cancellation: Cancellation | None = None,
         ticket: Ticket | None = None,
         tools: Tools | None = None,
+        traces: Traces | None = None,
     ) -> Execution:
         """Run a prepared artifact once, in a store and an instance of its own.
 
         Raises:
             InvalidArgumentsError: An argument does not fit the function's type.
-            OverloadedError: As many calls run as may.
+            OverloadedError: As many calls run as may, or as the thread's stack has room for.
         """
         code = (digest, grant.compiler)
         program, engine, compiler = self._ready.get(code) or self._loader.load(code)
@@ -154,16 +159,24 @@ class EngineSandbox:
         guest = Guest(command.arguments, command.stdin, grant, cancellation, self._quotas_of(grant))
         guest.ticket = ticket
         guest.tools = tools
+        if traces is not None:
+            guest.traces = traces
         if os.getpid() != self._process:
             message = "an engine cannot be used after fork: nothing would stop its guests"
             raise InternalError(message, hint="create the sandbox in the child process")
         if invocation.files:
             _fill(guest, invocation.files)
-        if not self.ticker.call_starts(self.settings.concurrent_calls):
+        running = self._running
+        outer = running.guest
+        if not has_room(running.depth):
+            message = "the stack of this thread is too small for another guest"
+            hint = "make the threads that call tools with threading.stack_size(8 << 20)"
+            raise OverloadedError(message, hint=hint)
+        if not self._starts(outer):
             message = f"{self.settings.concurrent_calls} calls are running already"
             raise OverloadedError(message)
-        running = self._running
-        outer, running.guest = running.guest, guest
+        running.guest = guest
+        running.depth += 1
         store = capi.store_new(engine, None, None)
         try:
             context = capi.store_context(store)
@@ -174,13 +187,14 @@ class EngineSandbox:
         finally:
             capi.store_delete(store)
             running.guest = outer
-            self.ticker.call_ends()
+            running.depth -= 1
+            self._ends(outer)
             guest.close()
         if guest.failure is not None:
             raise guest.failure
         files: Mapping[str, bytes] = _NO_FILES
         if invocation.wanted:
-            files, ending = _brought_back(guest, invocation.wanted, ending)
+            files, ending = _brought_back(guest, invocation, ending)
         return Execution(
             value=ending.value,
             stdout=b"".join(guest.stdout),
@@ -195,6 +209,22 @@ class EngineSandbox:
             files=files,
             compiler=compiler,
         )
+
+    def _starts(self, outer: Guest | None) -> bool:
+        """Whether there is room for one more call; one that `outer` makes has a place of its own.
+
+        Were they counted together, as many calls as may run could not make a single one, each
+        waiting for the others.
+        """
+        if outer is None:
+            return self.ticker.call_starts(self.settings.concurrent_calls)
+        return self._inner_places.acquire(blocking=False)
+
+    def _ends(self, outer: Guest | None) -> None:
+        if outer is None:
+            self.ticker.call_ends()
+        else:
+            self._inner_places.release()
 
     def _quotas_of(self, grant: Grant) -> Mapping[int, Quota]:
         """What may still be added to directories with a quota, shared by all their calls."""
@@ -270,8 +300,8 @@ def _fill(guest: Guest, files: Mapping[str, bytes]) -> None:
     """Put what the call brings along into the workspace."""
     workspace = guest.roots().workspace
     if workspace is None:
-        message = "there is no workspace to put files into"
-        raise InternalError(message)
+        message = "the call brings files along, and its limits give it no scratch space"
+        raise InvalidArgumentsError(message, hint="the limit scratch=16MiB gives it some")
     try:
         for path, data in files.items():
             workspace.put(path.encode(), data)
@@ -291,17 +321,23 @@ def _explained(guest: Guest, ending: Ending) -> Ending:
 
 
 def _brought_back(
-    guest: Guest, wanted: tuple[str, ...], ending: Ending
+    guest: Guest, invocation: Invocation, ending: Ending
 ) -> tuple[Mapping[str, bytes], Ending]:
-    """The files that were wanted of a run that went well; they count as output."""
-    workspace = guest.roots().workspace if wanted and ending.stop is None else None
+    """The files that were wanted of a run that went well; they count as output.
+
+    What a function's caller brought along and got back unchanged is nothing new to it.
+    """
+    workspace = guest.roots().workspace if ending.stop is None else None
     if workspace is None:
         return {}, ending
+    known = invocation.files if isinstance(invocation, FunctionInvocation) else _NO_FILES
     files: dict[str, bytes] = {}
     pattern = ""
     try:
-        for pattern in wanted:
+        for pattern in invocation.wanted:
             for path, data in workspace.matching(pattern, most=_MAX_BROUGHT_BACK):
+                if known.get(path) == data:
+                    continue
                 guest.spend_output(0 if path in files else len(data) + len(path))
                 files[path] = data
     except Stopped:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 SUPPORTED_WHEEL = "50."
 """The releases of the wasmtime wheel whose C API `capi` was read against."""
 
-STACK_BYTES = 512 * KIBIBYTE
+STACK_BYTES = 1536 * KIBIBYTE
+"""Native stack of one guest. CPython as a guest raises its own error at 1,000 nested calls only
+where they fit; four such guests, each called by the one before, fit into the 8 MiB of a thread."""
 MEMORIES_PER_CALL = 4
 TABLES_PER_CALL = 64
 
@@ -70,7 +72,8 @@ class EngineSettings:
     """What an operator may choose about an engine.
 
     Attributes:
-        concurrent_calls: Calls that may run at the same time; more are refused.
+        concurrent_calls: Calls that may run at the same time; more are refused. As many again
+            may be calls that those make of other tools.
         reservation_bytes: Address space for one linear memory.
         guard_bytes: Unmapped space behind it.
     """
@@ -78,6 +81,11 @@ class EngineSettings:
     concurrent_calls: int = 32
     reservation_bytes: int = MEMORY_RESERVATION_BYTES
     guard_bytes: int = MEMORY_GUARD_BYTES
+
+    @property
+    def places(self) -> int:
+        """Calls that may hold memory at once: those from outside, and those that they make."""
+        return 2 * self.concurrent_calls
 
     def __post_init__(self) -> None:
         """Refuse what would weaken the walls between guests.
@@ -160,8 +168,9 @@ def new_engine(settings: EngineSettings, compiler: Compiler) -> tuple[wasmtime.E
 
 
 def _pool_bytes(settings: EngineSettings) -> int:
-    slots = settings.concurrent_calls * MEMORIES_PER_CALL + 1
-    tables = settings.concurrent_calls * TABLES_PER_CALL * _MAX_TABLE_ELEMENTS * 16
+    calls = settings.places
+    slots = calls * MEMORIES_PER_CALL + 1
+    tables = calls * TABLES_PER_CALL * _MAX_TABLE_ELEMENTS * 16
     return slots * (settings.reservation_bytes + settings.guard_bytes) + tables + GIBIBYTE
 
 
@@ -180,7 +189,7 @@ _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if platform.system() == "Lin
 
 
 def _add_pool(config: wasmtime.Config, settings: EngineSettings) -> None:
-    calls = settings.concurrent_calls
+    calls = settings.places
     sizes = {
         "total_core_instances": calls * 1000,
         "total_component_instances": calls * 1000,

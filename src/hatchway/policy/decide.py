@@ -6,7 +6,13 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hatchway.core.capability import EnvironmentVariable, FileAccess, HttpAccess, encode_path
+from hatchway.core.capability import (
+    EnvironmentVariable,
+    FileAccess,
+    HttpAccess,
+    ToolUse,
+    encode_path,
+)
 from hatchway.core.egress import EgressGrant
 from hatchway.core.errors import NotAuthorizedError
 from hatchway.core.grant import Grant, GrantedDirectory
@@ -61,6 +67,19 @@ def inside(grant: Grant) -> Grant:
     return replace(grant, egress=None)
 
 
+def bounded(grant: Grant, *, fuel: int, deadline_seconds: float) -> Grant:
+    """`grant` for a call within another one, which has only so much left for it."""
+    limits = grant.limits
+    return replace(
+        grant,
+        limits=replace(
+            limits,
+            fuel=min(limits.fuel, fuel),
+            deadline_seconds=min(limits.deadline_seconds, deadline_seconds),
+        ),
+    )
+
+
 def next_step(owner: str, capability: Capability) -> str:
     """What an operator can do so that `owner` gets `capability`. For stderr and events only."""
     if isinstance(capability, FileAccess) and capability.host_path is None:
@@ -85,9 +104,13 @@ class Lack:
 def what_the_host_lacks(entry: ToolPolicy, policy: Policy) -> Lack | None:
     """The first of what `entry` allows that `policy` brought none of.
 
-    That is a variable, a directory, or the value of a secret.
+    That is a variable, a directory, another tool, or the value of a secret.
     """
     for item in entry.allow:
+        if isinstance(item, ToolUse) and item.tool not in policy.tools:
+            message = f"{item} is allowed to {entry.name!r}, but no entry is called {item.tool!r}"
+            remove = f"hatchway revoke {entry.name} {item}"
+            return Lack(message, f"hatchway add SOURCE --name {item.tool}, or: {remove}")
         if (
             isinstance(item, EnvironmentVariable)
             and item.value is None

@@ -12,7 +12,6 @@ from hatchway.core.capability import (
     FileAccess,
     HttpAccess,
     SocketAccess,
-    ToolUse,
 )
 from hatchway.core.egress import EgressLimits, FlowRule, Route
 from hatchway.core.errors import ConfigError
@@ -79,6 +78,7 @@ class Policy:
         route: How the broker gets to the world.
         flow: What a call may still reach after a private read; None where no such rule is
             switched on.
+        has_discovery: Clients are shown what finds tools, instead of every tool.
         host_environment: The host's values of the variables that some entry inherits.
         directories: The host's directories that some entry grants, opened and checked.
         secrets: The values of the entries' secrets, by the name of the entry.
@@ -91,6 +91,7 @@ class Policy:
     trust: Trust = NOTHING_ASKED
     route: Route = field(default_factory=Route)
     flow: FlowRule | None = None
+    has_discovery: bool = False
     host_environment: Mapping[str, str] = field(default_factory=dict)
     directories: Mapping[FileAccess, int] = field(default_factory=dict)
     secrets: Mapping[str, tuple[BoundSecret, ...]] = field(default_factory=dict)
@@ -111,8 +112,6 @@ def unsupported_reason(capability: Capability) -> str | None:
                 "this version of Hatchway cannot grant raw sockets or name look-ups: "
                 "they need hardened workers"
             )
-        case ToolUse():
-            return "this version of Hatchway cannot grant calls to other tools yet"
         case _:
             return None
 
@@ -130,7 +129,7 @@ def parse_policy(text: str, *, file: str, base: str, commands: SecretCommands = 
         ConfigError: With file, line and the nearest valid key.
     """
     root = read_toml(text, file=file)
-    root.only("version", "compiler", "trust", "egress", "flow", "tools")
+    root.only("version", "compiler", "trust", "egress", "flow", "serve", "tools")
     version = root.parsed("version", parse_count, 0)
     if version != VERSION:
         message = f"expected 'version = {VERSION}', got {shown(version, limit=30)}"
@@ -151,8 +150,16 @@ def parse_policy(text: str, *, file: str, base: str, commands: SecretCommands = 
         trust=trust_in(root, base=base),
         route=route_in(root, base=base),
         flow=flow_in(root),
+        has_discovery=_discovery(root),
         file=file,
     )
+
+
+def _discovery(root: Table) -> bool:
+    """Whether clients are shown three tools that find and run the others, instead of all."""
+    table = root.table("serve")
+    table.only("discovery")
+    return table.flag("discovery") is True
 
 
 def _tool(
@@ -246,5 +253,7 @@ LIMIT_KEYS: dict[str, Range] = {
     "table_elements": Range("table_elements", parse_count, 0, 10_000_000, "0 to 10000000"),
     "instances": Range("instances", parse_count, 1, 1000, "1 to 1000"),
     "host_calls": Range("host_calls", parse_count, 0, (1 << 53), "0 to 2^53"),
+    "inner_calls": Range("inner_calls", parse_count, 0, 100_000, "0 to 100000"),
+    "inner_fuel": Range("inner_fuel", parse_count, 0, (1 << 63) - 1, "0 to 2^63 - 1"),
 }
 """Every key of `[tools.NAME.limits]`."""

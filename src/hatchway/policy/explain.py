@@ -19,6 +19,7 @@ from hatchway.policy.authority import is_inside
 from hatchway.policy.cover import covering
 from hatchway.policy.decide import next_step, what_the_host_lacks
 from hatchway.policy.document import unsupported_reason
+from hatchway.policy.reach import reach_in_words
 
 if TYPE_CHECKING:
     from hatchway.policy.document import Policy
@@ -71,7 +72,9 @@ def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
 
 
 def _conditions(policy: Policy, found: Capability, wanted: Capability) -> str:
-    """What else a request to a granted origin depends on, in words that follow."""
+    """What else it depends on, or what comes with it, in words that follow."""
+    if isinstance(wanted, ToolUse):
+        return f"; it reaches {reach_in_words(policy.tools, wanted.tool)}"
     if not isinstance(found, HttpAccess) or not isinstance(wanted, HttpAccess):
         return ""
     said = ""

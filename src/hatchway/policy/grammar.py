@@ -76,6 +76,14 @@ def parse_capability(text: str, *, side: Side, base: str = "/") -> Capability:
         raise ConfigError(message, code=error.code, hint=hint) from error.__cause__
 
 
+def tool_use_of(name: str) -> ToolUse | None:
+    """The grant that calling the tool `name` needs; None where there can be no such tool."""
+    try:
+        return _tool(name)
+    except _MisspeltError:
+        return None
+
+
 def parse_origin(text: str) -> HttpAccess:
     """The origin that `text` spells, as a policy writes it where no power is given away.
 
@@ -336,7 +344,7 @@ def _socket(head: str, scope: str) -> Capability:
     return SocketAccess(kind=kind, host=host, port=port)
 
 
-def _tool(scope: str) -> Capability:
+def _tool(scope: str) -> ToolUse:
     tool, has_function, function = scope.partition(".")
     if not TOOL_NAME.fullmatch(tool):
         raise _bad(f"{printable(tool)!r} is not a tool's name")

@@ -18,18 +18,26 @@ from hatchway.policy.tool_text import hidden_character
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hatchway.core.manifest import Abi
+    from hatchway.core.manifest import Abi, JsonStyle, ResultMapping
 
 MAX_TOOLS = 200
 """Tools one artifact may describe."""
 MAX_DESCRIPTION = 4096
 
+HYPER_MCP_FUNCTIONS = ("call", "call_tool")
+"""What a plug-in for hyper-mcp exports to be called: in its first version, and in its second."""
+
 _FUNCTION = re.compile(r"[A-Za-z0-9_.:/@#-]{1,256}", re.ASCII)
+
+_LICENCE = re.compile(r"[A-Za-z0-9(][A-Za-z0-9.()+ -]{0,127}", re.ASCII)
 
 _TOOL_KEYS = (
     "purpose",
     "description",
     "abi",
+    "function",
+    "json",
+    "parameters",
     "input",
     "output",
     "argv",
@@ -94,9 +102,9 @@ def _manifest(root: Table) -> Manifest:
     _require_keepable(root)
     several = "tools" in root
     if several:
-        root.only("name", "version", "purpose", "tools")
+        root.only("name", "version", "licence", "purpose", "tools")
     else:
-        root.only("name", "version", *_TOOL_KEYS)
+        root.only("name", "version", "licence", *_TOOL_KEYS)
     name = root.text("name", limit=64)
     if name is not None and not TOOL_NAME.fullmatch(name):
         raise root.error(f"{printable(name)!r} is not a tool's name", "name")
@@ -111,6 +119,7 @@ def _manifest(root: Table) -> Manifest:
     return Manifest(
         name=name,
         version=root.text("version", limit=64),
+        licence=_licence(root),
         tools=tools,
         source=root.values,
     )
@@ -131,17 +140,20 @@ def _tool(table: Table, purpose: str, *, is_root: bool) -> ToolManifest:
         name = table.text("name", limit=256)
         if not name or not _FUNCTION.fullmatch(name):
             raise table.error("every one of several tools needs a name", "name")
-    abi = cast("Abi | None", table.choice("abi", ("json", "argv")))
+    abi = cast("Abi | None", table.choice("abi", _ABIS))
     _only_with_abi(table, abi)
     schema = _schema(table, "input")
     results = mapping.results(table, abi)
-    if "output" in table and "json" not in {result.kind for result in results}:
+    if "output" in table and not _answers_in_json(abi, results):
         raise table.error("'output' needs result = \"json\"", "output")
     return ToolManifest(
         name=name,
         purpose=_visible(table, "purpose", 512) or purpose,
         description=_visible(table, "description", MAX_DESCRIPTION),
         abi=abi,
+        function=_function(table, abi),
+        json=cast("JsonStyle", table.choice("json", ("wit", "plain"), "wit")),
+        parameters=_parameters(table),
         input=schema,
         output=_schema(table, "output"),
         argv=mapping.command_line(table, schema),
@@ -155,25 +167,65 @@ def _tool(table: Table, purpose: str, *, is_root: bool) -> ToolManifest:
     )
 
 
-_WITHOUT_EFFECT: dict[str | None, tuple[tuple[str, ...], str]] = {
-    None: (
-        ("input", "output", "argv", "stdin", "workspace", "files", "result"),
-        'a command needs abi = "json" or abi = "argv"; a component needs neither',
-    ),
-    "json": (("argv", "stdin"), 'with abi = "json" both streams carry JSON'),
-    "argv": ((), ""),
+_ABIS = ("json", "argv", "extism", "hyper-mcp")
+_NOT_A_PLUGIN = 'only plug-ins have functions to choose from: abi = "extism"'
+
+_WITHOUT_EFFECT: dict[str | None, Mapping[str, str]] = {
+    None: {
+        "function": _NOT_A_PLUGIN,
+        **dict.fromkeys(
+            ("input", "output", "argv", "stdin", "workspace", "files", "result"),
+            'a command needs abi = "json" or abi = "argv"; a component needs neither',
+        ),
+    },
+    "json": {
+        "function": _NOT_A_PLUGIN,
+        **dict.fromkeys(("argv", "stdin"), 'with abi = "json" both streams carry JSON'),
+        **dict.fromkeys(("json", "parameters"), "a command has [input] for that"),
+    },
+    "argv": {
+        "function": _NOT_A_PLUGIN,
+        **dict.fromkeys(("json", "parameters"), "a command has [input] for that"),
+    },
+    "extism": {
+        "argv": "a plug-in has no command line",
+        **dict.fromkeys(("json", "parameters"), "a plug-in has [input] for that"),
+    },
+    "hyper-mcp": {
+        **dict.fromkeys(
+            ("argv", "stdin", "workspace", "files", "result"),
+            "such a plug-in takes a request and answers with content",
+        ),
+        **dict.fromkeys(("json", "parameters"), "a plug-in has [input] for that"),
+    },
 }
-"""Keys that nothing would act on, by abi, and what to do about them."""
+"""Keys that nothing would act on and what to do about them, by abi."""
 
 
 def _only_with_abi(table: Table, abi: str | None) -> None:
     """Refuse keys that would have no effect with this abi."""
-    keys, hint = _WITHOUT_EFFECT[abi]
-    for key in keys:
+    for key, hint in _WITHOUT_EFFECT[abi].items():
         if key in table:
             raise table.error(f"{key!r} has no effect here", key, hint=hint)
     if abi is not None and "input" not in table:
-        raise table.error("a command needs an input schema", "abi", hint="[input]")
+        kind = "command" if abi in ("json", "argv") else "plug-in"
+        raise table.error(f"a {kind} needs an input schema", "abi", hint="[input]")
+
+
+def _function(table: Table, abi: str | None) -> str | None:
+    """Which function of a plug-in this is."""
+    function = table.text("function", limit=256)
+    if abi == "hyper-mcp" and function not in HYPER_MCP_FUNCTIONS:
+        known = " or ".join(map(repr, HYPER_MCP_FUNCTIONS))
+        raise table.error(f"with abi = 'hyper-mcp' the function is {known}", "function")
+    if abi == "extism" and not function:
+        hint = 'function = "count_vowels"'
+        raise table.error("a plug-in's tool needs the function it calls", "function", hint=hint)
+    return function
+
+
+def _answers_in_json(abi: str | None, results: tuple[ResultMapping, ...]) -> bool:
+    return abi == "hyper-mcp" or "json" in {result.kind for result in results}
 
 
 def _visible(table: Table, key: str, limit: int) -> str:
@@ -181,6 +233,20 @@ def _visible(table: Table, key: str, limit: int) -> str:
     if hidden := hidden_character(text):
         raise table.error(f"{key!r} contains the hidden character {hidden}", key)
     return text
+
+
+def _licence(root: Table) -> str | None:
+    licence = root.text("licence", limit=128)
+    if licence is not None and not _LICENCE.fullmatch(licence):
+        message = f"{printable(licence)!r} is not an SPDX licence expression"
+        raise root.error(message, "licence", hint='licence = "Apache-2.0"')
+    return licence
+
+
+def _parameters(table: Table) -> Mapping[str, str]:
+    """What is said about the parameters of a function, by their names."""
+    described = table.table("parameters")
+    return {name: _visible(described, name, 1024) for name in described}
 
 
 def _schema(table: Table, key: str) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hatchway.core.capability import FileAccess, HttpAccess
 from hatchway.policy.cover import covering, covers
+from hatchway.policy.reach import reach
 
 if TYPE_CHECKING:
     from hatchway.core.capability import Capability
@@ -21,9 +22,16 @@ def is_narrowed(before: Policy, after: Policy, name: str) -> bool:
     That is a capability that nothing in `after` covers with options as wide, a limit that
     became smaller, a secret that is another one or none any more, or code of a compiler that
     `after` does not allow. For an entry with origins it is also another way to the network, or
-    less that may be reached after a private read. What `after` adds is no reason to stop a
-    call.
+    less that may be reached after a private read. It holds as well what the tools hold that it
+    was granted, and those that these were. What `after` adds is no reason to stop a call.
     """
+    return any(
+        entry not in after.tools or _is_itself_narrowed(before, after, entry)
+        for entry in reach(before.tools, name)
+    )
+
+
+def _is_itself_narrowed(before: Policy, after: Policy, name: str) -> bool:
     held, left = before.tools[name], after.tools[name]
     return (
         any(not _is_still_allowed(capability, left) for capability in held.allow)

@@ -17,6 +17,7 @@ from hatchway.registry.npm import fetch_npm
 from hatchway.registry.oci import fetch_oci
 from hatchway.registry.pypi import fetch_pypi
 from hatchway.registry.reference import (
+    BuiltinReference,
     LayoutReference,
     NpmReference,
     OciReference,
@@ -31,6 +32,7 @@ from hatchway.registry.source import network_refused, read_file
 from hatchway.registry.transport import Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hatchway.registry.descriptors import Attachment, Image
@@ -67,6 +69,7 @@ def fetch(
     limit_bytes: int,
     settings: SourceSettings,
     network: Network,
+    build: Callable[[str], bytes] | None = None,
 ) -> Fetched:
     """The artifact that `reference` names, compared with every digest there is for it.
 
@@ -76,6 +79,7 @@ def fetch(
         limit_bytes: The largest artifact that is taken.
         settings: Where packages are looked for, and how long it may take.
         network: Whether another machine may be asked.
+        build: Makes what is built in, by its name; None where nothing is built.
 
     Raises:
         ConfigError: The reference is misspelt, or a file cannot be read.
@@ -88,6 +92,10 @@ def fetch(
             return Fetched(artifact=artifact)
         case LayoutReference():
             return _published(parsed, fetch_layout(parsed, base=base, limit_bytes=limit_bytes))
+        case BuiltinReference() if build is not None:
+            return _named(parsed, build(parsed.name))
+        case BuiltinReference():
+            raise network_refused(parsed)
         case remote if network == "refused":
             raise network_refused(remote)
         case _:
@@ -101,7 +109,13 @@ def _fetched(
     if isinstance(reference, OciReference):
         pulled = fetch_oci(reference, transport, settings, limit_bytes=limit_bytes)
         return _published(reference, pulled)
-    artifact = _file(reference, transport, settings, limit_bytes)
+    return _named(reference, _file(reference, transport, settings, limit_bytes))
+
+
+def _named(
+    reference: WebReference | PypiReference | NpmReference | BuiltinReference, artifact: bytes
+) -> Fetched:
+    """`artifact`, if it is what `reference` says."""
     if reference.digest is not None:
         require_digest(artifact, reference.digest, what=str(reference))
     return Fetched(artifact=artifact, resolved=str(reference.pinned(digest_of(artifact))))

@@ -31,6 +31,7 @@ _URL_SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+")
 _NEEDLESS_ESCAPE = re.compile(
     r"%(?:2D|2E|2F|5C|5F|7E|0[0-9A-F]|1[0-9A-F]|7F|3[0-9]|[46][1-9A-F]|[57][0-9A])"
 )
+_BUILTIN_NAME = re.compile(r"[a-z][a-z0-9]{0,39}")
 _PYPI_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # PEP 440, in its canonical form, with a local version.
 _PYPI_VERSION = re.compile(
@@ -195,8 +196,26 @@ class NpmReference(_Packaged):
         return f"npm:{self.name}@{self.version}#{self.member}{self._at_digest}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltinReference(_Pinnable):
+    """`builtin:NAME[@sha256:HEX]`: an interpreter that is built here, the artifact's digest.
+
+    Which names there are, whoever builds them knows.
+    """
+
+    name: str
+
+    @property
+    def file_name(self) -> str:
+        """The name."""
+        return f"{self.name}.wasm"
+
+    def __str__(self) -> str:
+        return f"builtin:{self.name}{self._at_digest}"
+
+
 RemoteReference: TypeAlias = WebReference | OciReference | PypiReference | NpmReference
-Reference: TypeAlias = PathReference | LayoutReference | RemoteReference
+Reference: TypeAlias = PathReference | LayoutReference | BuiltinReference | RemoteReference
 
 _FORMS = {
     "https": "https://HOST/PATH/x.wasm[@sha256:HEX]",
@@ -205,6 +224,7 @@ _FORMS = {
     "oci-layout": "oci-layout:DIR[:TAG][@sha256:HEX]",
     "pypi": "pypi:NAME==VERSION#PATH/IN/WHEEL.wasm[@sha256:HEX]",
     "npm": "npm:NAME@VERSION#PATH/IN/PACKAGE.wasm[@sha256:HEX]",
+    "builtin": "builtin:NAME[@sha256:HEX], as builtin:python",
 }
 
 
@@ -242,12 +262,7 @@ def _known() -> str:
 
 
 def _parse(scheme: str, text: str) -> Reference:
-    if scheme not in _FORMS:
-        if scheme.lower() in _FORMS:
-            message = f"schemes are spelled in lower case: {scheme.lower()!r}"
-            raise ValueError(message)
-        message = f"there is no kind of source called {printable(scheme, limit=40)!r}"
-        raise ValueError(message)
+    _require_known(scheme)
     if len(text) > _MAX_CHARACTERS:
         message = f"it is longer than {_MAX_CHARACTERS} characters"
         raise ValueError(message)
@@ -261,8 +276,25 @@ def _parse(scheme: str, text: str) -> Reference:
             return _pypi(rest, digest)
         case "npm":
             return _npm(rest, digest)
+        case "builtin":
+            return _builtin(rest, digest)
         case _:
             return _web("https" if scheme == "https" else "http", rest, digest)
+
+
+def _builtin(rest: str, digest: str | None) -> BuiltinReference:
+    _matches(_BUILTIN_NAME, rest, "the name of something that is built in")
+    return BuiltinReference(name=rest, digest=digest)
+
+
+def _require_known(scheme: str) -> None:
+    if scheme in _FORMS:
+        return
+    if scheme.lower() in _FORMS:
+        message = f"schemes are spelled in lower case: {scheme.lower()!r}"
+        raise ValueError(message)
+    message = f"there is no kind of source called {printable(scheme, limit=40)!r}"
+    raise ValueError(message)
 
 
 def _without_digest(text: str) -> tuple[str, str | None]:

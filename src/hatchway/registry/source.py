@@ -9,6 +9,7 @@ from hatchway.core.errors import ConfigError, RegistryError
 from hatchway.core.untrusted import printable
 from hatchway.registry.layout import fetch_layout
 from hatchway.registry.reference import (
+    BuiltinReference,
     LayoutReference,
     PathReference,
     Reference,
@@ -44,7 +45,7 @@ def read_source(reference: str, *, base: Path, limit_bytes: int) -> bytes:
 
 
 def is_elsewhere(reference: str) -> bool:
-    """Whether another machine would have to be asked for it; not so for what is misspelt."""
+    """Whether it would have to be fetched or built first; not so for what is misspelt."""
     try:
         return not isinstance(parse_reference(reference), PathReference | LayoutReference)
     except ConfigError:
@@ -52,9 +53,10 @@ def is_elsewhere(reference: str) -> bool:
 
 
 def network_refused(reference: Reference) -> RegistryError:
-    """The complaint about a reference that leads to another machine where none is asked."""
+    """The complaint about a reference to what is not on this machine, where it cannot be had."""
     spelled = printable(str(reference))
-    message = f"{spelled!r} would have to be fetched, and nothing is fetched here"
+    done = "built" if isinstance(reference, BuiltinReference) else "fetched"
+    message = f"{spelled!r} would have to be {done}, and nothing is {done} here"
     hint = f"hatchway add {spelled}"
     return RegistryError(message, code="registry.network_refused", hint=hint)
 

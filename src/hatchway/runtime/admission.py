@@ -17,11 +17,13 @@ from hatchway.provenance.lockfile import LockedTool
 from hatchway.registry.fetching import fetch
 from hatchway.registry.reference import place_of
 from hatchway.runtime.manifests import find_manifest, pinned_manifest
+from hatchway.runtime.self_description import describes_itself, description_of
 from hatchway.runtime.subjects import subject_of
 from hatchway.runtime.toolset import Toolset, tools_of, visible_fields
 from hatchway.runtime.trusting import bundles_beside
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hatchway.audit.artifact import Artifact
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from hatchway.core.surface import Compilation, Compiler, Surface
     from hatchway.registry.settings import SourceSettings
     from hatchway.registry.store import ArtifactStore
+    from hatchway.runtime.offering import Rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,16 @@ class Candidate:
 class Admission:
     """Admits artifacts into a store and a sandbox."""
 
-    def __init__(self, store: ArtifactStore, sandbox: Sandbox, sources: SourceSettings) -> None:
+    def __init__(
+        self,
+        store: ArtifactStore,
+        sandbox: Sandbox,
+        sources: SourceSettings,
+        build: Callable[[str], bytes] | None = None,
+    ) -> None:
+        """Sources that begin with `builtin:` are made by `build`; None where nothing is built."""
         self._sources = sources
+        self._build = build
         self._store = store
         self._sandbox = sandbox
 
@@ -93,6 +104,7 @@ class Admission:
             limit_bytes=MAX_ARTIFACT_BYTES,
             settings=self._sources,
             network="allowed",
+            build=self._build,
         )
         # From here on only the stored bytes count, whatever happens to the file.
         place = base / place_of(source)
@@ -148,9 +160,13 @@ class Admission:
     ) -> Candidate:
         digest = found.digest
         surface = self._sandbox.prepare(data, digest, compiler)
+        rejected: tuple[Rejected, ...] = ()
+        if manifest is None and describes_itself(surface):
+            manifest, rejected = description_of(self._sandbox, name, digest, surface, compiler)
         compilation = self._sandbox.compilation(digest, compiler)
         assert compilation is not None
         toolset = tools_of(name, digest, surface, manifest)
+        toolset = replace(toolset, rejected=(*toolset.rejected, *rejected))
         lock = LockedTool(
             source=source,
             digest=digest,
@@ -200,7 +216,7 @@ def require_hostable(artifact: Artifact) -> None:
     abi = foreign_abi(artifact)
     if abi is not None:
         message = f"built for another host: {abi}"
-        hint = "Hatchway runs WASI preview 1 modules and WASI 0.2 components"
+        hint = "Hatchway runs WASI preview 1 modules, WASI 0.2 components and Extism plug-ins"
         raise AdmissionError(message, code="admission.foreign_abi", hint=hint)
 
 

@@ -7,10 +7,13 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from hatchway.core.errors import InvalidArgumentsError
+from hatchway.core.json_text import MAX_DEPTH, decode, encoder
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation, Invocation
 from hatchway.core.untrusted import printable
 from hatchway.policy.mapping import PLACE
-from hatchway.runtime.json_text import MAX_DEPTH, decode, encoder
+from hatchway.runtime.code_tools import code_invocation
+from hatchway.runtime.plain_json import arguments_from_plain
+from hatchway.runtime.plugin_tools import PLUGIN_ABIS, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,11 +111,17 @@ def invocation_of(tool: Tool, arguments: Mapping[str, Any]) -> Invocation:
     Raises:
         InvalidArgumentsError: A value cannot be put where the manifest wants it.
     """
+    if tool.runs_code:
+        return code_invocation(tool, arguments)
     if tool.function is not None:
+        if tool.manifest.json == "plain":
+            arguments = arguments_from_plain(tool.function, arguments)
         return FunctionInvocation(function=tool.function.qualified_name, arguments=arguments)
     manifest = tool.manifest
     line: tuple[bytes, ...] = ()
-    if manifest.abi == "json":
+    if manifest.abi in PLUGIN_ABIS:
+        stdin = _plugin_input(tool, arguments)
+    elif manifest.abi == "json":
         stdin = _utf8(_encode(arguments), "arguments")
     elif manifest.abi is None:
         line = tuple(_argument(text, "args") for text in arguments.get("args", ()))
@@ -126,7 +135,18 @@ def invocation_of(tool: Tool, arguments: Mapping[str, Any]) -> Invocation:
         stdin=stdin,
         files=_files(manifest.files, arguments, tool.input_schema),
         wanted=tuple(result.file for result in manifest.results if result.file is not None),
+        function=manifest.function,
     )
+
+
+def _plugin_input(tool: Tool, arguments: Mapping[str, Any]) -> bytes:
+    """What a plug-in reads: what its manifest makes of the arguments, or all of them as JSON."""
+    manifest = tool.manifest
+    if manifest.abi == "hyper-mcp":
+        return _utf8(_encode(request_of(manifest, arguments)), "arguments")
+    if manifest.stdin is None:
+        return _utf8(_encode(arguments), "arguments")
+    return _content("the input", manifest.stdin, arguments, tool.input_schema)
 
 
 _encode = encoder(compact=True)

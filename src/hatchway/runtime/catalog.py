@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatchway.core.capability import EnvironmentVariable, spell_bytes
+from hatchway.core.capability import EnvironmentVariable, ToolUse, spell_bytes
 from hatchway.core.errors import ConfigError, HatchwayError, UnknownToolError
 from hatchway.core.limits import MEBIBYTE
 from hatchway.core.untrusted import printable
 from hatchway.provenance.lockfile import Lockfile
 from hatchway.runtime.manifests import pinned_manifest
 from hatchway.runtime.pinning import require_surface_as_pinned, require_text_as_pinned
+from hatchway.runtime.searching import Indexes
 from hatchway.runtime.toolset import tools_of
 from hatchway.runtime.validation import validator_of
 
@@ -36,8 +37,9 @@ class Entry:
     """One callable tool with its validators.
 
     Attributes:
-        arguments: Checks a command's arguments; None for component functions, whose
-            arguments are checked against their WIT types when they are converted.
+        arguments: Checks the arguments of a command or an interpreter; None for other functions
+            of components, whose arguments are checked against their WIT types when they are
+            converted.
         output: Checks the JSON a command promises; None when it promises nothing.
     """
 
@@ -70,6 +72,7 @@ class Catalog:
         notices: What is offered although it is not signed as the policy asks.
         redactor: Takes the secrets of this generation out of whatever leaves it; None where it
             has none.
+        indexes: For searching it.
     """
 
     policy: Policy
@@ -78,6 +81,7 @@ class Catalog:
     quarantined: tuple[Quarantined, ...] = ()
     notices: tuple[Notice, ...] = ()
     redactor: Redactor | None = None
+    indexes: Indexes = field(default_factory=Indexes, init=False, compare=False, repr=False)
 
     def find(self, name: str) -> Entry:
         """The tool called `name`.
@@ -160,6 +164,7 @@ def _tools_of_owner(
             hint=f"hatchway add {policy.tools[owner].source} --name {owner}",
         )
     _require_environment(owner, policy)
+    _require_tools(owner, policy)
     size = len(artifact_of(locked.digest))
     surface = surface_of(locked.digest, policy.tools[owner].compiler)
     require_surface_as_pinned(owner, locked, size=size, surface=surface)
@@ -189,6 +194,16 @@ def _require_environment(owner: str, policy: Policy) -> None:
             raise ConfigError(message, code="config.missing_variable", hint=hint)
 
 
+def _require_tools(owner: str, policy: Policy) -> None:
+    """Refuse an entry that may call another one which is not there."""
+    for capability in policy.tools[owner].allow:
+        if isinstance(capability, ToolUse) and capability.tool not in policy.tools:
+            message = f"{owner!r} is allowed {capability}, but no entry is called that"
+            remove = f"hatchway revoke {owner} {capability}"
+            hint = f"hatchway add SOURCE --name {capability.tool}, or: {remove}"
+            raise ConfigError(message, code="config.unknown_tool", hint=hint)
+
+
 def require_memory(owner: str, surface: Surface, limits: Limits) -> None:
     """Refuse a module that needs more memory to start than its limit.
 
@@ -207,8 +222,9 @@ def require_memory(owner: str, surface: Surface, limits: Limits) -> None:
 
 def _entry(tool: Tool) -> Entry:
     is_command = tool.function is None
+    has_schema = is_command or tool.runs_code
     return Entry(
         tool=tool,
-        arguments=validator_of(tool.input_schema) if is_command else None,
+        arguments=validator_of(tool.input_schema) if has_schema else None,
         output=validator_of(tool.output_schema) if is_command and tool.output_schema else None,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hatchway.policy.narrowing import is_narrowed
+from hatchway.policy.reach import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,16 @@ class Generation:
         if after is None or after.tool.owner != before.tool.owner:
             return True
         owner = before.tool.owner
-        return is_narrowed(self.catalog.policy, now.policy, owner)
+        return is_narrowed(self.catalog.policy, now.policy, owner) or self._has_lost(owner, now)
+
+    def _has_lost(self, owner: str, now: Catalog) -> bool:
+        """Whether a tool that calls of `owner` may reach cannot be called any more."""
+        reached = reach(self.catalog.policy.tools, owner)[1:]
+        return any(
+            name not in now.entries
+            for name, entry in self.catalog.entries.items()
+            if entry.tool.owner in reached
+        )
 
     @property
     def is_in_use(self) -> bool:

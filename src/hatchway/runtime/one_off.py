@@ -18,6 +18,7 @@ from hatchway.runtime.catalog import catalog_of
 from hatchway.runtime.drafting import draft
 from hatchway.runtime.environment import with_host_environment
 from hatchway.runtime.runtime import Runtime
+from hatchway.runtime.self_description import describes_itself, description_of
 from hatchway.runtime.toolset import binary_safe, tools_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from hatchway.core.capability import Capability
     from hatchway.core.egress import Egress
     from hatchway.core.limits import Limits
+    from hatchway.core.manifest import Manifest
     from hatchway.core.sandbox import Sandbox
     from hatchway.core.surface import Compiler, Surface
     from hatchway.core.tool import Tool
@@ -68,14 +70,30 @@ class OneOff:
             name=owner, source=file, allow=tuple(allow), limits=limits, compiler=compiler
         )
         policy = Policy(tools={owner: entry}, file="the command line")
-        if any(isinstance(capability, HttpAccess) for capability in allow):
-            # A proxy that everything goes through, and a rule about flows, hold here too.
-            in_force = self.policy()
-            policy = replace(policy, route=in_force.route, flow=in_force.flow)
-        policy = self.with_directories(with_host_environment(policy))
-        found = tools_of(owner, digest, surface, None).tools
+        policy = self.with_directories(with_host_environment(self._routed(policy)))
+        manifest = None
+        if describes_itself(surface):
+            manifest, _ = description_of(self.sandbox, owner, digest, surface, compiler)
+        found = tools_of(owner, digest, surface, manifest).tools
         tools = {tool.name: binary_safe(tool) for tool in found}
         return self._runtime(policy, tools), tools
+
+    def built(self, name: str, data: bytes, manifest: Manifest | None, policy: Policy) -> Runtime:
+        """A runtime for an artifact that lies in no file, under a policy that is in none.
+
+        Args:
+            name: The entry of `policy` that it runs as.
+            data: The artifact.
+            manifest: What its author says.
+            policy: What it is granted.
+
+        Raises:
+            HatchwayError: It cannot be a tool, or something cannot be granted.
+        """
+        digest, surface = self._prepared(data, policy.compiler_of(name))
+        policy = self.with_directories(with_host_environment(self._routed(policy)))
+        tools = {tool.name: tool for tool in tools_of(name, digest, surface, manifest).tools}
+        return self._runtime(policy, tools)
 
     def draft(self, source: str) -> str:
         """The text of a first manifest for a program that has none.
@@ -105,6 +123,20 @@ class OneOff:
 
     def _read(self, source: str, compiler: Compiler | None) -> tuple[str, Surface]:
         artifact = read_source(source, base=Path.cwd(), limit_bytes=MAX_ARTIFACT_BYTES)
+        return self._prepared(artifact, compiler)
+
+    def _routed(self, policy: Policy) -> Policy:
+        """`policy` with what the one in force says about the way to the world.
+
+        A proxy that everything goes through, and a rule about flows, hold here too.
+        """
+        allowed = (each for entry in policy.tools.values() for each in entry.allow)
+        if not any(isinstance(capability, HttpAccess) for capability in allowed):
+            return policy
+        in_force = self.policy()
+        return replace(policy, route=in_force.route, flow=in_force.flow)
+
+    def _prepared(self, artifact: bytes, compiler: Compiler | None) -> tuple[str, Surface]:
         digest = digest_of(artifact)
         found = read_artifact(artifact)
         require_hostable(found)

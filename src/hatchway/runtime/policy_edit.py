@@ -10,7 +10,7 @@ import tomlkit.exceptions
 from hatchway.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from hatchway.core.surface import Compiler
     from hatchway.provenance.lockfile import LockedTool, Lockfile
@@ -124,3 +124,25 @@ class PolicyEdit:
                 del present[index]
         kept = [str(item) for item in present]
         present.extend(item for item in allow if item not in kept)
+
+
+def entry_text(
+    name: str, source: str | None, allow: Sequence[str], limits: Mapping[str, str | int]
+) -> str:
+    """An entry of a policy, as it would be written; without a source its place is shown."""
+    entry = tomlkit.table()
+    if source is None:
+        entry.add(tomlkit.comment('source = "…"'))
+    else:
+        entry["source"] = source
+    listed = tomlkit.array().multiline(len(allow) > 1)
+    listed.extend(allow)
+    entry["allow"] = listed
+    if limits:
+        entry["limits"] = tomlkit.table()
+        entry["limits"].update(limits)
+    tools = tomlkit.table(is_super_table=True)
+    tools[name] = entry
+    document = tomlkit.document()
+    document["tools"] = tools
+    return tomlkit.dumps(document).strip()

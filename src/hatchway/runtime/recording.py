@@ -18,8 +18,9 @@ from hatchway.core.errors import (
     InvalidOutputError,
 )
 from hatchway.core.events import Event, Severity
+from hatchway.core.json_text import encoder
 from hatchway.core.untrusted import harmless, printable
-from hatchway.runtime.json_text import encoder
+from hatchway.policy.grammar import TOOL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,17 +109,23 @@ def record_denials(sink: EventSink, call: ToolCall, tool: Tool, execution: Execu
                 message=f"{tool.name} was denied {denial.capability} {denial.attempted}",
                 principal=call.principal,
                 call_id=call.call_id,
+                parent_call_id=call.parent_id,
                 tool=tool.name,
                 digest=tool.digest,
                 code="capability.denied",
                 capability=denial.capability,
                 attempted=denial.attempted,
                 function=printable(denial.function),
-                details={"hint": f"hatchway grant {tool.owner} {shlex.quote(denial.wanted)}"}
-                if denial.wanted
-                else {},
+                details={"hint": _hint(tool, denial.wanted)} if denial.wanted else {},
             )
         )
+
+
+def _hint(tool: Tool, wanted: str) -> str:
+    """What would allow it: a grant of the policy, or of whoever ran code without an entry there."""
+    if TOOL_NAME.fullmatch(tool.owner) is None:
+        return f"--allow {shlex.quote(wanted)}"
+    return f"hatchway grant {tool.owner} {shlex.quote(wanted)}"
 
 
 def record_end(
@@ -127,8 +134,12 @@ def record_end(
     tool: Tool | None,
     outcome: Outcome,
     execution: Execution | None,
+    inner: Mapping[str, int] | None = None,
 ) -> None:
-    """The terminal event of a call that was answered with `outcome`."""
+    """The terminal event of a call that was answered with `outcome`.
+
+    `inner` says how many calls of other tools it made, and how many were not let through.
+    """
     error = outcome.error
     # The client chose the name, and it may be anything.
     name = tool.name if tool is not None else printable(call.tool, limit=128)
@@ -149,7 +160,9 @@ def record_end(
             gated=execution.gated if execution is not None else None,
             denials=_denials(execution),
             frames=execution.frames[:_LISTED_FRAMES] if execution is not None else (),
-            details=_facts(error),
+            parent_call_id=call.parent_id,
+            depth=0 if call.parent_id is None else call.depth,
+            details={**_facts(error), **(inner or {})},
         )
     )
 
@@ -170,6 +183,8 @@ def record_bug(sink: EventSink, call: ToolCall, tool: Tool | None, failure: Base
             code=code,
             usage=Usage(),
             gated=Gated(),
+            parent_call_id=call.parent_id,
+            depth=0 if call.parent_id is None else call.depth,
         )
     )
 

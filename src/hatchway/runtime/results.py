@@ -13,9 +13,12 @@ from hatchway.core.errors import (
     InvalidOutputError,
     ScratchExceededError,
 )
+from hatchway.core.json_text import decode, encoder, require_shallow
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import ResultType
-from hatchway.runtime.json_text import decode, encoder, require_shallow
+from hatchway.runtime.code_results import code_outcome_of
+from hatchway.runtime.plain_json import plain
+from hatchway.runtime.plugin_results import plugin_answer
 from hatchway.runtime.wit_schema import is_object
 
 if TYPE_CHECKING:
@@ -46,10 +49,18 @@ def outcome_of(tool: Tool, execution: Execution, output: Validator | None) -> Ou
     """
     content: tuple[Content, ...]
     structured: Mapping[str, Any] | None = None
+    if tool.runs_code:
+        return code_outcome_of(tool, execution)
+    has_failed = execution.failed
     error = execution.stop
     if error is None:
         try:
-            content, structured = _answer(tool, execution, output)
+            if tool.manifest.abi == "hyper-mcp" and not has_failed:
+                content, structured, has_failed = plugin_answer(tool, execution.stdout)
+                if structured is not None:
+                    _require_promised(structured, output)
+            else:
+                content, structured = _answer(tool, execution, output)
         except InvalidOutputError as wrong:
             error = wrong
     if error is not None:
@@ -57,7 +68,7 @@ def outcome_of(tool: Tool, execution: Execution, output: Validator | None) -> Ou
     return Outcome(
         content=content,
         structured=structured,
-        is_error=execution.failed or error is not None,
+        is_error=has_failed or error is not None,
         error=error,
         usage=execution.usage,
         denials=execution.denials,
@@ -85,6 +96,8 @@ def _answer(
 ) -> tuple[tuple[Content, ...], Mapping[str, Any] | None]:
     if tool.function is not None:
         return _function_answer(tool, execution)
+    if execution.failed:
+        return (TextContent(text=_text(execution.value)),), None
     content: list[Content] = []
     structured: Mapping[str, Any] | None = None
     for mapping, path, data in _outputs(tool.manifest.results, execution):
@@ -168,7 +181,10 @@ def _function_answer(
         result = result.ok
     if result is None:
         return (), None
-    structured = value if is_object(result) else {"result": value}
+    style = tool.manifest.json
+    if style == "plain":
+        value = plain(result, value)
+    structured = value if is_object(result, style) else {"result": value}
     return (TextContent(text=_text(value)),), structured
 
 

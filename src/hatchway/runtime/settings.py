@@ -44,6 +44,11 @@ class Directories:
         return self.data / "artifacts"
 
     @property
+    def interpreters(self) -> Path:
+        """What runs generated code, one file for each version that was built."""
+        return self.data / "interpreters"
+
+    @property
     def previous_pins(self) -> Path:
         """What was pinned before, for each policy."""
         return self.data / "previous"

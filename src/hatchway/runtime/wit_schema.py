@@ -24,6 +24,7 @@ from hatchway.core.wit import (
 )
 
 if TYPE_CHECKING:
+    from hatchway.core.manifest import JsonStyle
     from hatchway.core.wit import WitFunction
 
 Schema = dict[str, Any]
@@ -33,59 +34,79 @@ _ANY_FLOAT: Schema = {"anyOf": [{"type": "number"}, {"enum": _NON_FINITE}]}
 _LONGEST_INTEGER = 20
 
 
-def input_schema(function: WitFunction) -> Schema:
+def input_schema(function: WitFunction, style: JsonStyle = "wit") -> Schema:
     """The schema of a function's arguments."""
-    return _closed_object(function.parameters)
+    return _closed_object(function.parameters, style)
 
 
-def output_schema(function: WitFunction) -> Schema | None:
+def output_schema(function: WitFunction, style: JsonStyle = "wit") -> Schema | None:
     """The schema of a function's structured result, always an object; None without result."""
     result = function.result
     if isinstance(result, ResultType):
         result = result.ok  # `err` becomes a tool error and has no schema
     if result is None:
         return None
-    if is_object(result):
-        return schema_of(result)
+    if is_object(result, style):
+        return schema_of(result, style)
     return {
         "type": "object",
-        "properties": {"result": schema_of(result)},
+        "properties": {"result": schema_of(result, style)},
         "required": ["result"],
         "additionalProperties": False,
     }
 
 
-def is_object(result: WitType) -> bool:
+def is_object(result: WitType, style: JsonStyle = "wit") -> bool:
     """Whether a result is a JSON object by itself and needs no `{"result": …}` around it.
 
     Variants are objects too, but their schema's root is a bare `oneOf`, which older
     clients refuse.
     """
-    return isinstance(result, RecordType)
+    return isinstance(result, RecordType) or (
+        style == "plain" and value_of_pairs(result) is not None
+    )
 
 
-def schema_of(kind: WitType) -> Schema:  # noqa: C901 - one case for every kind
+def value_of_pairs(kind: WitType) -> WitType | None:
+    """The type of the values if `kind` is a list of names and values; None if it is not."""
+    match kind:
+        case ListType(TupleType((Primitive("string"), value))):
+            return value
+        case _:
+            return None
+
+
+def label_in(name: str, style: JsonStyle) -> str:
+    """The JSON name of what WIT calls `name`."""
+    return name.replace("-", "_") if style == "plain" else name
+
+
+def schema_of(  # noqa: C901 - one case for every kind
+    kind: WitType, style: JsonStyle = "wit"
+) -> Schema:
     """The schema of one type."""
+    if style == "plain" and (value := value_of_pairs(kind)) is not None:
+        return {"type": "object", "additionalProperties": schema_of(value, style)}
     match kind:
         case Primitive(name):
             return _primitive(name)
         case ListType(Primitive("u8")):
             return {"type": "string", "contentEncoding": "base64"}
         case ListType(element):
-            return {"type": "array", "items": schema_of(element)}
+            return {"type": "array", "items": schema_of(element, style)}
         case TupleType(elements):
-            return _exactly([schema_of(element) for element in elements])
+            return _exactly([schema_of(element, style) for element in elements])
         case RecordType(fields):
-            return _closed_object(fields)
+            return _closed_object(fields, style)
         case EnumType(names):
             return {"type": "string", "enum": list(names)}
         case FlagsType(names):
             items = {"type": "string", "enum": list(names)}
             return {"type": "array", "items": items, "maxItems": len(names)}
         case OptionType(some):
-            return {"anyOf": [_wrapped(some), {"type": "null"}]}
+            return {"anyOf": [*_choices(_wrapped(some, style), style), {"type": "null"}]}
         case VariantType() | ResultType():
-            return _sum(kind)
+            return _sum(kind, style)
         case UnsupportedType(name):
             message = f"{name} has no JSON form"
             raise TypeError(message)
@@ -93,17 +114,24 @@ def schema_of(kind: WitType) -> Schema:  # noqa: C901 - one case for every kind
             assert_never(kind)
 
 
-def _sum(kind: VariantType | ResultType) -> Schema:
+def _sum(kind: VariantType | ResultType, style: JsonStyle) -> Schema:
     if isinstance(kind, VariantType):
-        return {"oneOf": [_case(name, payload) for name, payload in kind.cases]}
-    return {"oneOf": [_side("ok", kind.ok), _side("err", kind.err)]}
+        return {"oneOf": [_case(name, payload, style) for name, payload in kind.cases]}
+    return {"oneOf": [_side("ok", kind.ok, style), _side("err", kind.err, style)]}
 
 
-def _wrapped(some: WitType) -> Schema:
+def _choices(schema: Schema, style: JsonStyle) -> list[Schema]:
+    """What an option's value may be, without a choice inside a choice where that is plainer."""
+    if style == "plain" and schema.keys() == {"anyOf"}:
+        return list(schema["anyOf"])
+    return [schema]
+
+
+def _wrapped(some: WitType, style: JsonStyle) -> Schema:
     """An option's value; an option inside an option needs a wrapper to be told from none."""
     if isinstance(some, OptionType):
-        return _closed({"some": schema_of(some)}, ["some"])
-    return schema_of(some)
+        return _closed({"some": schema_of(some, style)}, ["some"])
+    return schema_of(some, style)
 
 
 def _primitive(name: str) -> Schema:
@@ -140,10 +168,10 @@ def _closed(properties: Schema, required: list[str]) -> Schema:
     return schema
 
 
-def _closed_object(fields: tuple[tuple[str, WitType], ...]) -> Schema:
+def _closed_object(fields: tuple[tuple[str, WitType], ...], style: JsonStyle) -> Schema:
     return _closed(
-        {name: schema_of(kind) for name, kind in fields},
-        [name for name, kind in fields if not isinstance(kind, OptionType)],
+        {label_in(name, style): schema_of(kind, style) for name, kind in fields},
+        [label_in(name, style) for name, kind in fields if not isinstance(kind, OptionType)],
     )
 
 
@@ -157,14 +185,14 @@ def _exactly(items: list[Schema]) -> Schema:
     }
 
 
-def _case(name: str, payload: WitType | None) -> Schema:
+def _case(name: str, payload: WitType | None, style: JsonStyle) -> Schema:
     tag = {"const": name}
     if payload is None:
         return _closed({"tag": tag}, ["tag"])
     required = ["tag"] if isinstance(payload, OptionType) else ["tag", "value"]
-    return _closed({"tag": tag, "value": schema_of(payload)}, required)
+    return _closed({"tag": tag, "value": schema_of(payload, style)}, required)
 
 
-def _side(name: str, payload: WitType | None) -> Schema:
-    inner = {"type": "null"} if payload is None else schema_of(payload)
+def _side(name: str, payload: WitType | None, style: JsonStyle) -> Schema:
+    inner = {"type": "null"} if payload is None else schema_of(payload, style)
     return _closed({name: inner}, [name])

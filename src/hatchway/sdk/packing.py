@@ -1,6 +1,6 @@
-"""Putting a manifest into the artifact it describes.
+"""Putting a manifest and a licence into the artifact they are about.
 
-A manifest inside travels with its artifact, and digest and signature cover it. It is one custom
+What is inside travels with its artifact, and digest and signature cover it. Each is one custom
 section at the end; engines ignore such sections, and everything else keeps its bytes.
 """
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SECTION = "hatchway"
 """The name of the section."""
 
+LICENCES = "licenses"
+"""The section of a licence (WebAssembly/tool-conventions, OCI annotations)."""
+
 _CUSTOM = b"\0"
 
 
@@ -26,9 +29,18 @@ def packed(artifact: bytes, manifest: Manifest) -> bytes:
     document = json.dumps(
         manifest.source, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
     )
-    name = SECTION.encode()
-    content = _length(len(name)) + name + document.encode()
-    return artifact + _CUSTOM + _length(len(content)) + content
+    return artifact + _section(SECTION, document.encode())
+
+
+def licensed(artifact: bytes, licence: str) -> bytes:
+    """`artifact` with `licence`, an SPDX expression, inside. It must not have one already."""
+    return artifact + _section(LICENCES, licence.encode())
+
+
+def _section(name: str, payload: bytes) -> bytes:
+    spelled = name.encode()
+    content = _length(len(spelled)) + spelled + payload
+    return _CUSTOM + _length(len(content)) + content
 
 
 def _length(value: int) -> bytes:

@@ -32,6 +32,7 @@ class Doorkeeper:
         at_once: How many may run at the same time.
         on_rejected: Told about every tool that cannot be listed, and why.
         on_lost_thread: Told how many threads do not come back.
+        has_discovery: Clients are shown what finds tools, whatever the policy says.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class Doorkeeper:
         at_once: int,
         on_rejected: Callable[[str, str], None],
         on_lost_thread: Callable[[int], None],
+        has_discovery: bool = False,
     ) -> None:
+        self._has_discovery = has_discovery
         self._runtime = runtime
         self._at_once = at_once
         self._on_rejected = on_rejected
@@ -51,7 +54,13 @@ class Doorkeeper:
         """The MCP server for everyone who comes through `door`."""
         calls = Calls(self._runtime, at_once=self._at_once, on_lost_thread=self._on_lost_thread)
         principal = Principal(tenant=LOCAL_TENANT, subject="local", door=door)
-        return ToolServer(self._runtime, calls, principal, on_rejected=self._on_rejected).build()
+        return ToolServer(
+            self._runtime,
+            calls,
+            principal,
+            on_rejected=self._on_rejected,
+            has_discovery=self._has_discovery,
+        ).build()
 
     def open_stdio(self, wire: Wire) -> None:
         """Serve one client over standard input and output until it hangs up."""

@@ -22,6 +22,8 @@ from hatchway.core.untrusted import printable
 from hatchway.runtime.pinning import require_shown_as_pinned
 from hatchway.serve.announcing import Announcer, AnnouncingServer
 from hatchway.serve.calls import Calls, failure_text
+from hatchway.serve.discovery import EXECUTE, NAMES, Discovery
+from hatchway.serve.listing import Listing, Remembering, list_tools
 from hatchway.serve.wire import shown_fields, wire_result, wire_tool
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ _LOG = logging.getLogger(__name__)
 
 _LIST_TTL_MS = 5_000
 _MOST_GONE = 1000
+_TAKEN = "with discovery its name means another tool"
 INSTRUCTIONS = (
     "Every tool runs in its own WebAssembly sandbox, fresh for each call, with no files, "
     "network, environment or clock beyond what its operator granted. A tool that fails for "
@@ -74,12 +77,15 @@ class _Shown:
     """What clients are shown of one generation, made once for it.
 
     Attributes:
+        tools: Every tool that can be shown, whether it is listed or only found.
         gone: Names that clients were shown before, and that are not there any more.
+        discovery: What is listed instead of them; None where they are listed themselves.
     """
 
     catalog: Catalog
     tools: Mapping[str, types.Tool]
-    result: types.ListToolsResult
+    discovery: Discovery | None
+    listing: Listing
     gone: frozenset[str]
 
 
@@ -91,6 +97,7 @@ class ToolServer:
         calls: Moves them to threads.
         principal: Who is asking, for everyone who comes through this door.
         on_rejected: Told about every tool that cannot be listed, and why.
+        has_discovery: List what finds tools instead of them, whatever the policy says.
     """
 
     def __init__(
@@ -100,7 +107,9 @@ class ToolServer:
         principal: Principal,
         *,
         on_rejected: Callable[[str, str], None],
+        has_discovery: bool = False,
     ) -> None:
+        self._has_discovery = has_discovery
         self._runtime = runtime
         self._calls = calls
         self._principal = principal
@@ -109,7 +118,7 @@ class ToolServer:
         self._lock = threading.Lock()
         self._rejected: set[tuple[str, str]] = set()
         self._newest = self._show(runtime.catalog, frozenset())
-        self._announced = self._newest.tools
+        self._announced = self._newest.listing.result.tools
         runtime.follow(self._follow)
 
     def build(self) -> Server[dict[str, Any]]:
@@ -123,10 +132,11 @@ class ToolServer:
             cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
             lifespan=self._announcer.lifespan,
             get_tool_input_schema=self._input_schema,
-            on_list_tools=self._list_tools,
+            on_list_tools=list_tools,
             on_call_tool=self._call_tool,
             on_subscriptions_listen=self._announcer.listen,
         )
+        server.middleware.append(Remembering(lambda: self._shown().listing))
         server.add_notification_handler(
             "notifications/initialized", types.NotificationParams, self._announcer.tell_session
         )
@@ -146,15 +156,25 @@ class ToolServer:
     def _show(self, catalog: Catalog, gone: frozenset[str]) -> _Shown:
         rejected: set[tuple[str, str]] = set()
         tools = listed_tools(catalog, lambda name, why: rejected.add((name, why)))
+        has_discovery = self._has_discovery or catalog.policy.has_discovery
+        if has_discovery:
+            rejected |= {(name, _TAKEN) for name in NAMES & tools.keys()}
         for name, why in sorted(rejected - self._rejected):
             self._on_rejected(name, why)
         self._rejected = rejected
-        result = types.ListToolsResult(tools=list(tools.values()))
-        return _Shown(catalog=catalog, tools=tools, result=result, gone=gone)
+        discovery = Discovery(catalog, tools) if has_discovery else None
+        listed = tools if discovery is None else discovery.tools
+        return _Shown(
+            catalog=catalog,
+            tools=tools,
+            discovery=discovery,
+            listing=Listing(list(listed.values())),
+            gone=gone,
+        )
 
     def _follow(self) -> None:
         """A new generation is in force: tell clients, if they can see a difference."""
-        tools = self._shown().tools
+        tools = self._shown().listing.result.tools
         with self._lock:
             is_other = tools != self._announced
             self._announced = tools
@@ -164,24 +184,27 @@ class ToolServer:
     # Requests
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
-        tool = self._shown().tools.get(name)
+        shown = self._shown()
+        tool = shown.tools.get(name)
+        if shown.discovery is not None:
+            tool = shown.discovery.tools.get(name, tool)
         return None if tool is None else tool.input_schema
-
-    async def _list_tools(
-        self,
-        _context: ServerRequestContext[dict[str, Any]],
-        _params: types.PaginatedRequestParams | None,
-    ) -> types.ListToolsResult:
-        return self._shown().result
 
     async def _call_tool(
         self, _context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
+        name = params.name
+        arguments: Mapping[str, Any] = params.arguments or {}
+        discovery = self._shown().discovery
+        if discovery is not None and name in discovery.tools:
+            if name != EXECUTE:
+                return discovery.answer(name, arguments)
+            name, arguments = discovery.execution(arguments)
         call = ToolCall(
             call_id=self._runtime.new_call_id(),
             principal=self._principal,
-            tool=params.name,
-            arguments=params.arguments or {},
+            tool=name,
+            arguments=arguments,
         )
         try:
             outcome = await self._calls.answer(call)
@@ -190,7 +213,7 @@ class ToolServer:
             text = failure_text(error)
             block = types.TextContent(type="text", text=text)
             return types.CallToolResult(content=[block], is_error=True)
-        self._require_known(params.name, outcome)
+        self._require_known(name, outcome)
         return wire_result(outcome)
 
     def _require_known(self, name: str, outcome: Outcome) -> None:

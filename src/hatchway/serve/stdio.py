@@ -10,12 +10,14 @@ through a worker thread for every read, write and flush, which costs more than a
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import select
 import stat
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mcp import types
 from mcp.server.stdio import stdio_server
 
 if TYPE_CHECKING:
@@ -47,9 +49,59 @@ async def serve_stdio(server: Server[dict[str, Any]], wire: Wire) -> None:
     """Serve until the client closes its end."""
     reader = LineReader(wire.input)
     writer = LineWriter(wire.output)
+    lines = SoundLines(reader, writer)
     # The SDK asks for anyio files; what it uses of them is iteration, write and flush.
-    async with stdio_server(stdin=reader, stdout=writer) as streams:  # type: ignore[arg-type]
+    async with stdio_server(stdin=lines, stdout=writer) as streams:  # type: ignore[arg-type]
         await server.run(streams[0], streams[1], server.create_initialization_options())
+
+
+class SoundLines:
+    """Lines for the SDK. A request that it would drop without a word is answered here.
+
+    JSON can spell half of a surrogate pair, which is no character and cannot be encoded. The SDK
+    reads no message that holds one, and its client would wait for the answer forever.
+    """
+
+    def __init__(self, lines: LineReader, writer: LineWriter) -> None:
+        self._lines = lines
+        self._writer = writer
+
+    def __aiter__(self) -> SoundLines:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            line = await self._lines.__anext__()
+            refusal = _refusal(line)
+            if refusal is None:
+                return line
+            await self._writer.write(refusal)
+            await self._writer.flush()
+
+
+def _refusal(line: str) -> str | None:
+    """The answer to a request that holds half of a surrogate pair; None for all other lines."""
+    if "\\ud" not in line and "\\uD" not in line:
+        return None
+    try:
+        message = json.loads(line)
+        if not _is_torn(message):
+            return None
+        number = message["id"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None  # no JSON, or no request: nobody waits for an answer
+    if not isinstance(number, int | str) or _is_torn(number):
+        number = None
+    error = {"code": types.PARSE_ERROR, "message": "the message contains a lone surrogate"}
+    return json.dumps({"jsonrpc": "2.0", "id": number, "error": error}) + "\n"
+
+
+def _is_torn(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 class LineReader:
@@ -103,6 +155,7 @@ class LineWriter:
         self._descriptor = descriptor
         self._is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._pending = b""
+        self._turn = asyncio.Lock()
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
 
@@ -111,12 +164,13 @@ class LineWriter:
         self._pending += text.encode()
 
     async def flush(self) -> None:
-        """Send everything that was written."""
-        data, self._pending = memoryview(self._pending), b""
-        while data:
-            if not self._is_regular and not self._poll.poll(0):
-                await _wait(self._descriptor, for_reading=False)
-            data = data[os.write(self._descriptor, data[:_WRITE_BYTES]) :]
+        """Send everything that was written, whole lines of one task after those of another."""
+        async with self._turn:
+            data, self._pending = memoryview(self._pending), b""
+            while data:
+                if not self._is_regular and not self._poll.poll(0):
+                    await _wait(self._descriptor, for_reading=False)
+                data = data[os.write(self._descriptor, data[:_WRITE_BYTES]) :]
 
 
 async def _wait(descriptor: int, *, for_reading: bool) -> None:

@@ -20,6 +20,7 @@ from hatchway.audit.rules import (
     cap_005_read_only,
     cap_006_ordinary,
     cap_007_dead_grant,
+    cap_008_tools_together,
     pol_001_memory_ceiling,
     pol_002_no_declared_maximum,
     pol_003_cpu_limits,
@@ -49,7 +50,7 @@ from hatchway.audit.rules import (
 if TYPE_CHECKING:
     from hatchway.audit.finding import Rule
 
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 """Changes whenever a rule is added, removed, or finds something else than before."""
 
 RULES: tuple[Rule, ...] = (
@@ -68,6 +69,7 @@ RULES: tuple[Rule, ...] = (
     cap_005_read_only.RULE,
     cap_006_ordinary.RULE,
     cap_007_dead_grant.RULE,
+    cap_008_tools_together.RULE,
     pol_001_memory_ceiling.RULE,
     pol_002_no_declared_maximum.RULE,
     pol_003_cpu_limits.RULE,

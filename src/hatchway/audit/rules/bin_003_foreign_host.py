@@ -42,8 +42,8 @@ RULE = Rule(
     axis="format",
     detects=(
         "Names of imports and sections that only one other host provides: emscripten and "
-        "wasm-bindgen (JavaScript), Node-API, proxy-wasm, Extism, WASIX, dynamic linking, "
-        "preview 0, WASI 0.3."
+        "wasm-bindgen (JavaScript), Node-API, proxy-wasm, functions of one particular Extism "
+        "host, WASIX, dynamic linking, preview 0, WASI 0.3."
     ),
     why=(
         "Such a file never starts, and what it expects of its own host (a JavaScript function, "

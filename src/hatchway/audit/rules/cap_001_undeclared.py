@@ -9,6 +9,7 @@ from hatchway.audit.claims import (
     declaration,
     every_want,
     import_evidence,
+    runs_code,
     served_by,
     uses,
     uses_workspace,
@@ -40,7 +41,11 @@ def check(subject: Subject) -> Iterable[Found]:
     declared = _declared(subject)
     for family in FAMILIES:
         behind = [use for use in found if use.family == family]
-        if behind and family not in declared:
+        if not behind or family in declared:
+            continue
+        if family == "sockets" and subject.manifest is not None and runs_code(subject):
+            yield _of_a_language(behind)
+        else:
             yield _undeclared(subject, family, behind)
     if "files" in declared:
         yield from _writing(subject, [use for use in found if use.capability == "fs.write"])
@@ -49,7 +54,8 @@ def check(subject: Subject) -> Iterable[Found]:
 def _declared(subject: Subject) -> set[str]:
     names = {name for capability, _ in every_want(subject) for name in served_by(capability)}
     families = {family for family, members in FAMILIES.items() if names & set(members)}
-    return families | ({"files"} if uses_workspace(subject) else set())
+    families |= {"files"} if uses_workspace(subject) else set()
+    return families | ({"tools"} if runs_code(subject) else set())
 
 
 def _undeclared(subject: Subject, family: Family, behind: list[Use]) -> Found:
@@ -58,6 +64,16 @@ def _undeclared(subject: Subject, family: Family, behind: list[Use]) -> Found:
         about=family,
         evidence=import_evidence(behind),
         remediation=_remediation(subject, behind),
+    )
+
+
+def _of_a_language(behind: list[Use]) -> Found:
+    return Found(
+        message="The language that it runs has sockets; code that uses them is denied.",
+        about="sockets",
+        evidence=import_evidence(behind),
+        remediation="Nothing to do: raw sockets and look-ups are never granted.",
+        severity="low",
     )
 
 
@@ -121,7 +137,10 @@ RULE = Rule(
         "The functions that the binary imports are compared with what the manifest requires or "
         "lists as optional: files, HTTP, sockets and host names, threads, other tools, functions "
         "of foreign hosts. One finding for each kind. Files are also declared by a workspace "
-        "mapping (`files`, or a `result` with a file). Without a manifest nothing is declared. "
+        "mapping (`files`, or a `result` with a file), and other tools by the interface of an "
+        "interpreter (`hatchway:exec/code`), which has no names for them. Else without a manifest "
+        "nothing is declared. Sockets of an interpreter with a manifest are low: no manifest can "
+        "say which the code will ask for, and none is ever granted. "
         "Writing beside declared reading is medium, and only when a function that does nothing "
         "else proves it. What every language runtime imports never counts."
     ),

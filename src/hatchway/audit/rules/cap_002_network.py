@@ -11,6 +11,7 @@ from hatchway.audit.claims import (
     every_want,
     import_evidence,
     is_network,
+    runs_code,
     tool_fields,
     uses,
 )
@@ -63,7 +64,15 @@ def _contradicted(subject: Subject, behind: list[Use]) -> Iterable[Found]:
             remediation="Set openWorldHint = true in [annotations], or build without networking.",
         )
     declared = [place for capability, place in every_want(subject) if is_network(capability)]
-    if not declared:
+    if not declared and _is_of_a_language(subject, behind):
+        yield Found(
+            message="The language that it runs has sockets, and nothing says that it needs them.",
+            about="undeclared network",
+            evidence=functions,
+            remediation="Nothing to do: raw sockets and look-ups are never granted.",
+            severity="low",
+        )
+    elif not declared:
         yield Found(
             message="It can reach the network, and nothing says that it needs to.",
             about="undeclared network",
@@ -81,6 +90,12 @@ def _contradicted(subject: Subject, behind: list[Use]) -> Iterable[Found]:
             remediation="Say in `purpose` or `description` what it reaches, and what it sends.",
             confidence="medium",
         )
+
+
+def _is_of_a_language(subject: Subject, behind: list[Use]) -> bool:
+    """Whether they are sockets for code that is yet to be written, and the text speaks of it."""
+    only_sockets = all(use.family == "sockets" for use in behind)
+    return only_sockets and runs_code(subject) and _speaks_of_network(subject)
 
 
 def _speaks_of_network(subject: Subject) -> bool:
@@ -117,7 +132,8 @@ RULE = Rule(
     detects=(
         "Imported functions for HTTP, sockets or host names, while the annotations say "
         "`openWorldHint = false`, or the manifest declares no network capability, or neither "
-        "purpose nor description contains a word about networking (confidence medium). "
+        "purpose nor description contains a word about networking (confidence medium). For the "
+        "sockets of an interpreter whose text speaks of the network it is low. "
         "Interfaces that are imported for their types alone, without a function, are "
         "information."
     ),

@@ -53,12 +53,13 @@ def _legs(claims: Iterable[tuple[Capability, Evidence]]) -> tuple[Evidence, Evid
     claims = tuple(claims)
     for private, where_private in claims:
         for outward, where_outward in claims:
-            if _is_private(private) and is_network(outward) and outward != private:
+            if is_private(private) and is_network(outward) and outward != private:
                 return where_private, where_outward
     return None
 
 
-def _is_private(capability: Capability) -> bool:
+def is_private(capability: Capability) -> bool:
+    """Whether what it gives access to is nobody else's business."""
     if isinstance(capability, HttpAccess):
         return capability.is_private
     if isinstance(capability, EnvironmentVariable):

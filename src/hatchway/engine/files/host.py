@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
+from hatchway.core.traces import Traces
 from hatchway.engine.files.nodes import (
     NOW,
     Directory,
@@ -29,7 +30,6 @@ from hatchway.engine.files.nodes import (
     FileFault,
     Kind,
     Status,
-    Traces,
     Wish,
     require_offset,
     require_path,

@@ -127,19 +127,6 @@ class Wish(NamedTuple):
         return self.writes or self.create or self.truncate
 
 
-class Traces:
-    """What a guest has left behind by looking around; one for all directories of a run.
-
-    Attributes:
-        has_read: It has asked a directory of the host about anything, whatever the answer was.
-    """
-
-    __slots__ = ("has_read",)
-
-    def __init__(self) -> None:
-        self.has_read = False
-
-
 class Node(ABC):
     """Something open."""
 

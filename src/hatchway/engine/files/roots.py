@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatchway.engine.files.host import HostDirectory
-from hatchway.engine.files.nodes import Traces
 from hatchway.engine.files.nothing import NoFiles
 from hatchway.engine.files.workspace import Workspace
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hatchway.core.grant import Grant
+    from hatchway.core.traces import Traces
     from hatchway.engine.files.nodes import Directory
     from hatchway.engine.files.quota import Quota
 
@@ -22,21 +22,20 @@ class Roots:
 
     Attributes:
         workspace: The call's private files; None without scratch space.
-        traces: What was looked at in the granted directories.
     """
 
     def __init__(
-        self, grant: Grant, quotas: Mapping[int, Quota], now_ns: Callable[[], int]
+        self, grant: Grant, quotas: Mapping[int, Quota], traces: Traces, now_ns: Callable[[], int]
     ) -> None:
+        """Look at nothing yet; what is looked at later is noted in `traces`."""
         self.workspace: Workspace | None = None
-        self.traces = Traces()
         self.directories: list[Directory] = [
             HostDirectory(
                 granted.descriptor,
                 granted.guest_path.encode(),
                 is_writable=granted.is_writable,
                 quota=quotas.get(granted.descriptor),
-                traces=self.traces,
+                traces=traces,
             )
             for granted in grant.directories
         ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hatchway.engine import capi
 from hatchway.engine.files.nodes import FileFault
 from hatchway.engine.guest import Stopped
-from hatchway.engine.preview1.memory import Memory
+from hatchway.engine.preview1.memory import memory_of
 
 if TYPE_CHECKING:
     from hatchway.engine.guest import Running
@@ -90,7 +90,7 @@ def callback(body: Body, signature: str, running: Running) -> object:
                 guest.end_for_host_calls()
             memory = guest.memory
             if memory is None:
-                memory = guest.memory = Memory(guest, caller)
+                memory = guest.memory = memory_of(guest, caller)
             errno = body(guest, memory, *unpack(place.from_address(values)))
         except FileFault as fault:
             errno = fault.errno.value

@@ -21,6 +21,25 @@ class Fault(FileFault):
         super().__init__(Errno.FAULT)
 
 
+def memory_of(guest: Guest, caller: int) -> Memory:
+    """The memory of the calling module; an empty one if it exports none."""
+    address = capi.addressof(guest.scratch) + capi.SCRATCH_MEMORY
+    found = capi.caller_export_get(caller, b"memory", 6, address)
+    return _known(capi.caller_context(caller), address, found)
+
+
+def memory_in(guest: Guest, context: int, instance: int) -> Memory:
+    """The memory of the instance at that address; an empty one if it exports none."""
+    address = capi.addressof(guest.scratch) + capi.SCRATCH_MEMORY
+    found = capi.instance_export_get(context, instance, b"memory", 6, address)
+    return _known(context, address, found)
+
+
+def _known(context: int, address: int, found: bool) -> Memory:
+    is_memory = found and _KIND.from_address(address).value == capi.EXTERN_MEMORY
+    return Memory(context, address + capi.EXTERN_PAYLOAD if is_memory else 0)
+
+
 class Memory:
     """The linear memory that a guest exports as `memory`.
 
@@ -31,16 +50,14 @@ class Memory:
 
     __slots__ = ("_context", "_memory", "_size", "_view")
 
-    def __init__(self, guest: Guest, caller: int) -> None:
-        """Find the memory of the calling module; an empty one if it exports none."""
-        self._memory = self._size = 0
+    def __init__(self, context: int, memory: int) -> None:
+        """The memory that wasmtime describes at address `memory`; an empty one at 0."""
+        self._context = context
+        self._memory = memory
+        self._size = 0
         self._view = _EMPTY
-        self._context: int = capi.caller_context(caller)
-        address = capi.addressof(guest.scratch) + capi.SCRATCH_MEMORY
-        found = capi.caller_export_get(caller, b"memory", 6, address)
-        if found and _KIND.from_address(address).value == capi.EXTERN_MEMORY:
-            self._memory = address + capi.EXTERN_PAYLOAD
-            base = capi.memory_data(self._context, self._memory)
+        if memory:
+            base = capi.memory_data(context, memory)
             # A view of all that is reserved: ctypes then needs one type for every size.
             self._view = memoryview(_RESERVATION.from_address(base)).cast("B")
             self.size()

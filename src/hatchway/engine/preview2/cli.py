@@ -28,8 +28,16 @@ def get_arguments(host: Host, _arguments: int, result: int) -> None:
         values.put_text(first + index * capi.VALUE_BYTES, argument)
 
 
+def initial_cwd(host: Host, _arguments: int, result: int) -> None:
+    """The workspace, where there is one; nothing else is anybody's to work in."""
+    values.put_none(result)
+    path = host.guest.workspace_path
+    if path is not None:
+        values.put_box(result, "option", lambda at: values.put_text(at, path.encode()))
+
+
 def nothing(_host: Host, _arguments: int, result: int) -> None:
-    """No terminal, no working directory."""
+    """No terminal."""
     values.put_none(result)
 
 
@@ -53,7 +61,7 @@ FUNCTIONS: dict[str, dict[str, Function]] = {
     "wasi:cli/environment": {
         "get-environment": Function(get_environment),
         "get-arguments": Function(get_arguments),
-        "initial-cwd": Function(nothing),
+        "initial-cwd": Function(initial_cwd),
     },
     "wasi:cli/exit": {
         "exit": Function(exit_with_result),

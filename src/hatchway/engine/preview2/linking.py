@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wasmtime import component
 
 from hatchway.core.errors import ConfigError, InternalError
-from hatchway.engine import capi, fetch
+from hatchway.engine import capi, fetch, tools
 from hatchway.engine.fetch import component as fetching
 from hatchway.engine.guest import Running
 from hatchway.engine.http import interfaces as http
@@ -29,6 +29,7 @@ from hatchway.engine.preview2.binding import (
     nothing_to_free,
     releasing,
 )
+from hatchway.engine.tools import component as asking_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,7 +75,7 @@ _HELD = http.HELD | {
 
 
 class DenyingLinker:
-    """A component linker that holds our WASI 0.2 and `hatchway:egress/fetch` alone."""
+    """A component linker that holds our WASI 0.2 and the interfaces of our own alone."""
 
     def __init__(self, engine: wasmtime.Engine, running: Running) -> None:
         self._linker = component.Linker(engine)
@@ -86,9 +87,13 @@ class DenyingLinker:
                 for name, resource in RESOURCES.get(interface, {}).items():
                     _require(self._add_resource(instance, name, resource), interface, name)
                 self._add_functions(instance, interface, FUNCTIONS.get(interface, {}), running)
-        for interface, functions in fetching.FUNCTIONS.items():
-            with _instance(self.pointer, interface, fetch.VERSION) as instance:
-                self._add_functions(instance, interface, functions, running)
+        for version, ours in (
+            (fetch.VERSION, fetching.FUNCTIONS),
+            (tools.VERSION, asking_tools.FUNCTIONS),
+        ):
+            for interface, functions in ours.items():
+                with _instance(self.pointer, interface, version) as instance:
+                    self._add_functions(instance, interface, functions, running)
 
     def _add_functions(
         self, instance: int, interface: str, functions: Mapping[str, Function], running: Running

@@ -16,10 +16,11 @@ from wasmtime import component as wit
 
 from hatchway.core.limits import FOUR_GIBIBYTES
 from hatchway.core.wit import EnumType, OptionType, Primitive, UnsupportedType
-from hatchway.engine import causes, fetch
+from hatchway.engine import causes, fetch, tools
 from hatchway.engine.describe import TooLargeError, read_function
 from hatchway.engine.fetch.component import FETCH
 from hatchway.engine.preview2.binding import WASI_VERSION
+from hatchway.engine.tools.component import SIGNATURES as TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ SIGNATURES: dict[str, dict[str, Signature]] = {
         "network-error-code": ((UnsupportedType("borrow"),), OptionType(_NETWORK_ERROR)),
     },
     f"{fetch.INTERFACE}@{fetch.VERSION}": {"fetch": FETCH},
+    f"{tools.INTERFACE}@{tools.VERSION}": {**TOOLS},
 }
 """Of the functions that wasmtime's own WASI leaves out."""
 

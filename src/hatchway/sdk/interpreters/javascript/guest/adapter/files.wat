@@ -1,0 +1,122 @@
+  ;; ---- files ----
+
+  (func $number (param $value i32) (result i32)
+    (i32.trunc_sat_f64_s (call $get_number (local.get $value))))
+
+  (func $bytes_of (param $value i32) (result i32) (local $at i32) (local $bytes i32)
+    (local.set $at (call $text (local.get $value)))
+    (local.set $bytes (call $new_bytes (local.get $at) (global.get $length)))
+    (if (i32.ne (local.get $at) (i32.const {{BASE}}))
+      (then (call $free_string (local.get $at))))
+    (local.get $bytes))
+
+  ;; Where the bytes of an ArrayBuffer are; their number is in $length.
+  (func $buffer_of (param $value i32) (result i32) (local $at i32)
+    (i32.store (i32.const {{BASE}}) (i32.const 0))
+    (local.set $at (call $get_buffer (local.get $value) (i32.const {{BASE}})))
+    (global.set $length (i32.load (i32.const {{BASE}})))
+    (local.get $at))
+
+  (func $text_of (param $value i32) (result i32) (local $at i32)
+    (local.set $at (call $buffer_of (local.get $value)))
+    (call $new_string (local.get $at) (global.get $length)))
+
+  ;; Where the entry of the directory with that number is; 0 when there is none.
+  (func $preopen (param $number i32) (result i32)
+    (if (i32.eqz (global.get $has_directories)) (then
+      (call $directories (i32.const {{BASE}}))
+      (global.set $has_directories (i32.const 1))
+      (global.set $directories_at (i32.load (i32.const {{BASE}})))
+      (global.set $directories_count (i32.load offset=4 (i32.const {{BASE}})))))
+    (if (i32.ge_u (local.get $number) (global.get $directories_count))
+      (then (return (i32.const 0))))
+    (i32.add (global.get $directories_at) (i32.mul (local.get $number) (i32.const 12))))
+
+  (func $directory (param $number i32) (result i32) (local $at i32)
+    (local.set $at (call $preopen (call $number (local.get $number))))
+    (if (i32.eqz (local.get $at)) (then (return (call $undefined))))
+    (call $new_string
+      (i32.load offset=4 (local.get $at)) (i32.load offset=8 (local.get $at))))
+
+  ;; A failure as a number below zero.
+  (func $fault (param $code i32) (result i32)
+    (call $new_number (f64.convert_i32_s (i32.sub (i32.const -1) (local.get $code)))))
+
+  ;; Of its directory's number, its path there and what it is opened for: 0 to be read, 1 to be
+  ;; written anew, 2 to be listed.
+  (func $opened (param $number i32) (param $path i32) (param $for i32) (result i32)
+    (local $at i32) (local $base i32)
+    (local.set $base (call $preopen (call $number (local.get $number))))
+    (if (i32.eqz (local.get $base)) (then (return (call $fault (i32.const 20)))))
+    (local.set $at (call $text (local.get $path)))
+    (local.set $for (call $number (local.get $for)))
+    (call $open (i32.load (local.get $base)) (i32.const 1)
+      (local.get $at) (global.get $length)
+      (select (i32.const 9) (i32.and (local.get $for) (i32.const 2))
+        (i32.eq (local.get $for) (i32.const 1)))
+      (select (i32.const 2) (i32.const 1) (i32.eq (local.get $for) (i32.const 1)))
+      (i32.const {{BASE}}))
+    (if (i32.load8_u (i32.const {{BASE}}))
+      (then (return (call $fault (i32.load8_u offset=4 (i32.const {{BASE}}))))))
+    (call $new_number (f64.convert_i32_u (i32.load offset=4 (i32.const {{BASE}})))))
+
+  (func $got (param $file i32) (param $offset i32) (result i32)
+    (local $at i32) (local $bytes i32)
+    (call $read (call $number (local.get $file)) (i64.const 65536)
+      (i64.trunc_sat_f64_u (call $get_number (local.get $offset))) (i32.const {{FAILURE}}))
+    (if (i32.load8_u (i32.const {{FAILURE}}))
+      (then (return (call $fault (i32.load8_u offset=4 (i32.const {{FAILURE}}))))))
+    (local.set $at (i32.load offset=4 (i32.const {{FAILURE}})))
+    (local.set $bytes (call $new_bytes (local.get $at)
+      (i32.load offset=8 (i32.const {{FAILURE}}))))
+    (call $release (local.get $at))
+    (local.get $bytes))
+
+  (func $put (param $file i32) (param $content i32) (param $offset i32) (result i32)
+    (local $at i32)
+    (local.set $at (call $buffer_of (local.get $content)))
+    (call $write_file (call $number (local.get $file)) (local.get $at) (global.get $length)
+      (i64.trunc_sat_f64_u (call $get_number (local.get $offset))) (i32.const {{FAILURE}}))
+    (if (i32.load8_u (i32.const {{FAILURE}}))
+      (then (return (call $fault (i32.load8_u offset=8 (i32.const {{FAILURE}}))))))
+    (call $new_number (f64.convert_i64_u (i64.load offset=8 (i32.const {{FAILURE}})))))
+
+  (func $closed (param $file i32) (result i32)
+    (call $close (call $number (local.get $file)))
+    (call $undefined))
+
+  (func $removed (param $number i32) (param $path i32) (result i32)
+    (local $at i32) (local $base i32)
+    (local.set $base (call $preopen (call $number (local.get $number))))
+    (if (i32.eqz (local.get $base)) (then (return (call $fault (i32.const 20)))))
+    (local.set $at (call $text (local.get $path)))
+    (call $unlink (i32.load (local.get $base)) (local.get $at) (global.get $length)
+      (i32.const {{BASE}}))
+    (if (i32.load8_u (i32.const {{BASE}}))
+      (then (return (call $fault (i32.load8_u offset=1 (i32.const {{BASE}}))))))
+    (call $undefined))
+
+  ;; One name after the other, each with a slash behind it; no name has one inside.
+  (func $listed (param $directory i32) (result i32)
+    (local $entries i32) (local $text i32) (local $count i32) (local $length i32)
+    (call $list (call $number (local.get $directory)) (i32.const {{FAILURE}}))
+    (if (i32.load8_u (i32.const {{FAILURE}}))
+      (then (return (call $fault (i32.load8_u offset=4 (i32.const {{FAILURE}}))))))
+    (local.set $entries (i32.load offset=4 (i32.const {{FAILURE}})))
+    (block $end (loop $next
+      (call $entry (local.get $entries) (i32.const {{FAILURE}}))
+      (br_if $end (i32.load8_u (i32.const {{FAILURE}})))
+      (br_if $end (i32.eqz (i32.load8_u offset=4 (i32.const {{FAILURE}}))))
+      (local.set $length (i32.load offset=16 (i32.const {{FAILURE}})))
+      (local.set $text (call $realloc (local.get $text)
+        (i32.add (i32.add (local.get $count) (local.get $length)) (i32.const 1))))
+      (if (i32.eqz (local.get $text)) (then (unreachable)))
+      (memory.copy (i32.add (local.get $text) (local.get $count))
+        (i32.load offset=12 (i32.const {{FAILURE}})) (local.get $length))
+      (local.set $count (i32.add (local.get $count) (local.get $length)))
+      (i32.store8 (i32.add (local.get $text) (local.get $count)) (i32.const 47))
+      (local.set $count (i32.add (local.get $count) (i32.const 1)))
+      (call $release (i32.load offset=12 (i32.const {{FAILURE}})))
+      (br $next)))
+    (call $close_list (local.get $entries))
+    (call $new_string (local.get $text) (local.get $count)))

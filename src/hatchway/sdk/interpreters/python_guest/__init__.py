@@ -1,0 +1,1 @@
+"""What runs inside the Python interpreter; nothing here is for this side of the sandbox."""
