@@ -34,7 +34,8 @@ def text_of(name: str) -> str:
 
 def test_the_files_are_where_the_package_says() -> None:
     assert {file.name for file in guest.path().iterdir() if file.is_file()} == {
-        "__init__.py", "fetch.wat", "fetch.wit", "hatchway_fetch.h", "hatchway_fetch.py",
+        "__init__.py", "exec.wit", "fetch.wat", "fetch.wit", "hatchway_fetch.h",
+        "hatchway_fetch.py", "tools.wit",
     }  # fmt: skip
 
 
