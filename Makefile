@@ -5,11 +5,12 @@ PYTHON ?= python3
 DEMO := .venv-demo
 DEV := .venv
 
-.PHONY: demo test check bench fetch clean help
+.PHONY: demo test thorough bench clean help
 
 help:
 	@echo "make demo    install into $(DEMO) and take the offline tour"
 	@echo "make test    format, lint, type-check, check the layers, run every test"
+	@echo "make thorough  the same with every property and repetition in full (an hour and more)"
 	@echo "make bench   print the speed table (takes a few minutes; wants an idle machine)"
 
 $(DEMO)/ready: pyproject.toml requirements/demo.txt $(shell find src examples -type f -not -path '*/build/*' -not -path '*/node_modules/*' -not -name '*.pyc')
@@ -31,8 +32,12 @@ $(DEV)/ready: pyproject.toml requirements/dev.txt
 test: $(DEV)/ready
 	@scripts/check $(DEV)
 
+thorough: $(DEV)/ready
+	@HATCHWAY_THOROUGH=1 scripts/check $(DEV)
+
 bench: $(DEV)/ready
 	@$(DEV)/bin/python bench/engine.py
+	@$(DEV)/bin/python bench/workers.py
 	@$(DEV)/bin/python bench/start.py
 	@$(DEV)/bin/python bench/audit.py
 	@$(DEV)/bin/python bench/egress.py

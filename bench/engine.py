@@ -258,7 +258,7 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 import floor
 floor.FUEL = 10**15
-run = floor.command(floor.SPIN)
+run = floor.command(getattr(floor, sys.argv[3]))
 run()
 print("ready", flush=True)
 sys.stdin.readline()
@@ -271,11 +271,11 @@ print(count)
 """
 
 
-def _in_processes(seconds: float) -> list[int]:
+def _in_processes(seconds: float, guest: str = "SPIN") -> list[int]:
     here = str(Path(__file__).parent)
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, here, str(seconds)],
+            [sys.executable, "-c", _PROCESS, here, str(seconds), guest],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -118,6 +118,8 @@ SPIN = """(module (memory (export "memory") 1) (func (export "_start") (local i3
     (br_if $again
       (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 4000000))))))"""
 """Computes for a few milliseconds."""
+LONG_SPIN = SPIN.replace("4000000", "40000000")
+"""Computes for some forty."""
 
 
 def engine() -> wasmtime.Engine:

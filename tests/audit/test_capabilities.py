@@ -83,15 +83,13 @@ def test_a_component_that_fetches_may_send_requests(version: str, capabilities: 
     assert named(wit(f"hatchway:egress/fetch{version}", "fetch")) == capabilities
 
 
-@pytest.mark.parametrize(("interface", "name"), SERVED_2)
 @pytest.mark.parametrize("version", ["0.2.0", "0.2.12", "0.2.0-rc-2023-12-05", "0.3.0"])
-def test_every_0_2_function_that_is_served_is_known(
-    interface: str, name: str, version: str
-) -> None:
-    rows = rows_for(wit(f"{interface}@{version}", name))
+def test_every_0_2_function_that_is_served_is_known(version: str) -> None:
+    for interface, name in SERVED_2:
+        rows = rows_for(wit(f"{interface}@{version}", name))
 
-    assert rows
-    assert not any(str(row.capability).startswith(HOST) for row in rows)
+        assert rows, f"{interface} {name}"
+        assert not [row for row in rows if str(row.capability).startswith(HOST)], interface
 
 
 @pytest.mark.parametrize("interface", sorted(INTERFACES))

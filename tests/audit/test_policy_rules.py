@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,8 @@ from hatchway.audit.rules import (
     pol_006_broad_directories,
     pol_007_needless_writes,
     pol_009_secrets_in_the_environment,
+    pol_012_networked_in_a_thread,
+    pol_013_raw_sockets,
 )
 from hatchway.audit.subject import Neighbour
 from hatchway.core.capability import EnvironmentVariable, FileAccess, HttpAccess, SocketAccess
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from hatchway.audit.finding import Found, Rule, Severity
     from hatchway.audit.subject import Subject
     from hatchway.core.capability import Capability
+    from hatchway.policy.document import ToolPolicy
 
 
 def found_by(rule: Rule, subject: Subject) -> list[Found]:
@@ -60,6 +64,8 @@ def one(rule: Rule, subject: Subject) -> Found:
         pol_006_broad_directories.RULE,
         pol_007_needless_writes.RULE,
         pol_009_secrets_in_the_environment.RULE,
+        pol_012_networked_in_a_thread.RULE,
+        pol_013_raw_sockets.RULE,
     ],
     ids=lambda rule: rule.id,
 )
@@ -518,3 +524,50 @@ def test_a_manifest_that_asks_for_a_secret_is_low_until_it_is_granted() -> None:
 
     assert weights(rule, subject_with(manifest=manifest)) == ["low"]
     assert weights(rule, subject_with(entry_of("env=API_KEY"), manifest=manifest)) == ["medium"]
+
+
+# HW-POL-012, HW-POL-013: the network without a kernel wall, and without anybody who looks
+
+
+def test_what_may_use_the_network_in_a_thread_is_found_with_what_it_may_reach() -> None:
+    networked = replace(entry_of("clock", "net.http=https://e.org"), isolation="thread")
+
+    found = one(pol_012_networked_in_a_thread.RULE, subject_with(networked))
+
+    assert [item.detail for item in found.evidence] == [
+        'isolation = "thread"',
+        "net.http=https://e.org",
+    ]
+    assert found.evidence[0].field == ("tools", "tool", "isolation")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        replace(entry_of("clock"), isolation="thread"),
+        replace(entry_of("net.http=https://e.org"), isolation="worker"),
+        entry_of("net.http=https://e.org"),
+    ],
+    ids=["no network", "a worker", "nobody says"],
+)
+def test_nothing_is_found_in_a_worker_or_without_a_network(entry: ToolPolicy) -> None:
+    assert found_by(pol_012_networked_in_a_thread.RULE, subject_with(entry)) == []
+
+
+@pytest.mark.parametrize(
+    ("granted", "weight", "instead"),
+    [
+        ("net.socket=db.example.com:5432", "medium", "Keep it"),
+        ("net.socket=example.com:443", "medium", "Grant net.http=https://example.com instead"),
+        ("net.socket=example.com:22", "high", "Keep it"),
+        ("net.dns=example.com:53", "low", "Take it away"),
+    ],
+)
+def test_raw_connections_weigh_by_what_the_port_gives(
+    granted: str, weight: Severity, instead: str
+) -> None:
+    found = one(pol_013_raw_sockets.RULE, subject_with(entry_of(granted)))
+
+    assert (found.severity, granted in found.message) == (weight, True)
+    assert found.remediation is not None
+    assert found.remediation.startswith(instead)

@@ -217,6 +217,19 @@ def test_sockets_of_an_interpreter_weigh_little_once_it_has_a_manifest() -> None
     assert weights(cap_001_undeclared.RULE, no_interpreter) == [("sockets", "high")]
 
 
+def test_sockets_of_an_interpreter_weigh_more_where_the_policy_grants_some() -> None:
+    granted = entry_of("net.socket=db.example.com:5432")
+    looked_at = subject(component(LOOK_UP), OFFLINE, tools=(CODE,), entry=granted)
+
+    for rule, about in (
+        (cap_001_undeclared.RULE, "sockets"),
+        (cap_002_network.RULE, "undeclared network"),
+    ):
+        (found,) = found_by(rule, looked_at)
+        assert (found.about, found.severity) == (about, "medium")
+        assert found.evidence[-1].field == ("tools", "tool", "allow", 0)
+
+
 def test_files_and_requests_of_an_interpreter_are_declared_like_those_of_every_tool() -> None:
     looked_at = subject(component(HTTP, FILES), OFFLINE, tools=(CODE,))
 

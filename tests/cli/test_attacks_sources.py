@@ -96,7 +96,7 @@ def ours() -> Iterator[Registry]:
 def from_debian(directory: Path) -> Iterator[Registry]:
     if shutil.which("docker-registry") is None and shutil.which("apt-get") is None:
         pytest.skip("neither docker-registry nor apt-get is here")
-    with running(program(directory / "program"), directory) as found:
+    with running(program(), directory) as found:
         yield Registry(
             found.authority,
             lambda one, other: found.blob(one).write_bytes(found.blob(other).read_bytes()),

@@ -44,13 +44,13 @@ def test_call_json_has_the_shape_other_programs_rely_on(terminal: Terminal) -> N
     assert "denied: fs.read /etc/passwd" in done.err
 
 
-def test_a_denial_that_no_grant_could_change_names_none(terminal: Terminal, here: Path) -> None:
+def test_a_denied_socket_names_the_grant_of_a_host_and_port(terminal: Terminal, here: Path) -> None:
     (here / "caller.wasm").write_bytes(wasm(connecting()))
     terminal.run("add", "caller.wasm", "--yes")
 
     done = terminal.run("call", "caller", "{}")
 
-    assert done.hints == ["this version of Hatchway cannot grant raw sockets yet"]
+    assert done.hints == ["hatchway grant caller net.socket=HOST:PORT"]
 
 
 def test_a_denied_file_names_the_grant_of_its_directory(terminal: Terminal) -> None:

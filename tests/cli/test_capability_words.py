@@ -75,8 +75,8 @@ def test_a_contradiction_is_answered_with_what_to_revoke(terminal: Terminal) -> 
     assert terminal.run("revoke", "echo", old).status == 0
 
 
-@pytest.mark.parametrize("capability", ["net.dns=e.org:53", "net.socket=e.org:5432"])
-def test_a_raw_look_up_is_not_granted_and_net_http_is_named(
+@pytest.mark.parametrize("capability", ["net.dns=*.e.org:53", "net.socket=*.e.org:5432"])
+def test_a_raw_look_up_below_a_wildcard_is_not_granted_and_net_http_is_named(
     capability: str, terminal: Terminal
 ) -> None:
     terminal.run("add", "echo.wasm", "--yes")

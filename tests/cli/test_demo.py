@@ -189,8 +189,14 @@ def test_the_tour_is_told_in_words(tmp_path: Path) -> None:
         assert words in done.stdout
 
 
-@pytest.mark.parametrize("phrase", ["plain processes", "admitting", "starting hatchway serve"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "phrase"),
+    [
+        (signal.SIGTERM, "plain processes"),
+        (signal.SIGINT, "starting hatchway serve"),
+        (signal.SIGHUP, "admitting"),
+    ],
+)
 def test_whatever_ends_the_tour_early_leaves_nothing_behind(
     number: signal.Signals, phrase: str, tmp_path: Path
 ) -> None:

@@ -167,8 +167,8 @@ def test_a_socket_is_denied_with_what_works_in_its_place(terminal: Terminal, her
     assert done.status == 1
     assert "denied: net.dns 192.0.2.1" in done.err
     assert done.hints == [
-        "code has no sockets and no urllib, but may call a tool that has net.http: "
-        "--allow tool=NAME"
+        "code may call a tool that has net.http: --allow tool=NAME; "
+        "or use a socket of its own: --allow net.socket=HOST:PORT"
     ]
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from strategies import IS_THOROUGH
 from workbench import workbench
 
 if TYPE_CHECKING:
@@ -43,10 +44,16 @@ LOST = {
     "explain": "audit --explain HW-CAP-001",
     "inspect": "inspect echo.wasm --json",
 }
+WAYS = [
+    (command, unbuffered)
+    for number, command in enumerate(LOST)
+    for unbuffered in BUFFERED
+    if IS_THOROUGH or number == 0 or unbuffered == BUFFERED[number % 2]
+]
+"""The first command in both ways, of the others each in one."""
 
 
-@pytest.mark.parametrize("unbuffered", BUFFERED)
-@pytest.mark.parametrize("command", LOST)
+@pytest.mark.parametrize(("command", "unbuffered"), WAYS)
 def test_a_full_disk_is_one_line_and_no_success(command: str, unbuffered: str, here: Path) -> None:
     done = shell(f"{HATCHWAY} {LOST[command]} > /dev/full", PYTHONUNBUFFERED=unbuffered)
 
@@ -58,8 +65,7 @@ def test_a_full_disk_is_one_line_and_no_success(command: str, unbuffered: str, h
     assert "Exception ignored" not in done.stderr
 
 
-@pytest.mark.parametrize("unbuffered", BUFFERED)
-@pytest.mark.parametrize("command", LOST)
+@pytest.mark.parametrize(("command", "unbuffered"), WAYS)
 def test_a_reader_that_goes_away_is_told_by_the_status_alone(
     command: str, unbuffered: str, here: Path
 ) -> None:

@@ -42,6 +42,7 @@ CODES = {
     "HostCallsExceededError": ("guest.host_calls_exceeded", 1),
     "InvalidOutputError": ("guest.invalid_output", 1),
     "CodeError": ("code.failed", 1),
+    "WorkerFailedError": ("guest.worker_failed", 1),
     "InternalError": ("internal", 70),
 }
 

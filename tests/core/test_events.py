@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from strategies import patient
 
 from hatchway.core.call import Gated, Principal, Usage
+from hatchway.core.event_schema import SCHEMA
 from hatchway.core.events import (
     OCSF_VERSION,
-    SCHEMA,
     TERMINAL_EVENTS,
     Event,
     EventName,
     HttpTrace,
     Severity,
+    SocketTrace,
     to_ocsf,
 )
 
@@ -38,6 +39,17 @@ TRACE = HttpTrace(
     received_bytes=2,
     wall_us=3,
 )
+SOCKET = SocketTrace(
+    to="db.example.com:5432",
+    address="192.0.2.1",
+    decision="allowed",
+    rule="net.socket=db.example.com:5432",
+    sent_bytes=1,
+    received_bytes=2,
+    wall_us=3,
+)
+OF_SOCKETS: tuple[EventName, ...] = ("socket.connection", "name.lookup")
+NOT_CONNECTED = SOCKET._replace(decision="denied", rule="egress.not_granted", address="")
 DENIED = TRACE._replace(decision="denied", rule="egress.method", status=None)
 OF_A_CALL = tuple(name for name in NAMES if name.startswith(("call.", "capability.")))
 NOT_OF_A_CALL = tuple(name for name in NAMES if name not in OF_A_CALL)
@@ -57,6 +69,7 @@ CLASSES = {
 def bare(name: EventName, **more: Any) -> Event:
     """An event that says as little as it may."""
     facts: dict[str, Any] = {"http": TRACE} if name == "http.request" else {}
+    facts |= {"socket": SOCKET} if name in OF_SOCKETS else {}
     return Event(
         name=name,
         time_ms=1_795_312_345_678,
@@ -99,6 +112,7 @@ EVERY_EVENT = {
     "request, denied": full("http.request", http=DENIED),
     "request, of a rare method": full("http.request", http=TRACE._replace(method="PROPFIND")),
     "request, broken": full("http.request", http=TRACE._replace(error="DNS-error", status=None)),
+    **{f"{name}, denied": full(name, socket=NOT_CONNECTED) for name in OF_SOCKETS},
     **{f"{name}, of nobody": bare(name) for name in NOT_OF_A_CALL},
     **{f"{name}, said briefly": bare(name, principal=ADA) for name in OF_A_CALL},
 }
@@ -193,6 +207,8 @@ def test_the_type_of_a_record_is_its_class_and_activity(case: str) -> None:
         (full("trust.reported"), 2004, 1),
         (full("policy.changed"), 3004, 3),
         (full("policy.trusted"), 3004, 3),
+        (full("worker.violation"), 2004, 1),
+        (full("worker.ended"), 6002, 4),
         (full("server.started"), 6002, 3),
         (full("server.stopped"), 6002, 4),
         (full("server.degraded"), 6002, 99),
@@ -298,6 +314,23 @@ def test_a_finding_is_the_same_for_the_same_change_and_another_for_another() -> 
     assert first["resources"] == [{"name": "grep", "type": "tool"}]
 
 
+def test_what_a_worker_tried_is_one_finding_for_each_thing_it_tried() -> None:
+    tried = [bare("worker.violation", tool="grep", attempted=each) for each in ("execve", "ptrace")]
+
+    uids = [to_ocsf(event, version="1")["finding_info"]["uid"] for event in tried]
+
+    assert uids == [f"hatchway:worker.violation:grep:::{each}" for each in ("execve", "ptrace")]
+
+
+def test_a_tenant_is_named_where_nobody_who_asked_is_known() -> None:
+    worker = to_ocsf(bare("worker.ended", tenant="acme"), version="1")
+    somebody = to_ocsf(bare("worker.ended", tenant="other", principal=ADA), version="1")
+
+    assert own(worker) == {"event": "worker.ended", "schema": 1, "tenant": "acme"}
+    assert worker["app"] == {"name": "hatchway worker"}
+    assert own(somebody)["tenant"] == "acme"
+
+
 def test_our_own_fields_hold_everything_that_was_said() -> None:
     record = to_ocsf(full("call.failed"), version="1.2.3")
 
@@ -372,6 +405,17 @@ lines = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f"), max_
     usage=st.builds(Usage, measured, measured, measured, measured),
     gated=st.builds(Gated, counts, counts, counts),
     denials=counts,
+    socket=st.builds(
+        SocketTrace,
+        to=lines,
+        address=st.sampled_from(["", "192.0.2.1", "2001:db8::1"]),
+        decision=st.sampled_from(("allowed", "denied")),
+        rule=lines,
+        sent_bytes=counts,
+        received_bytes=counts,
+        wall_us=counts,
+        error=st.none() | st.just("connection-refused"),
+    ),
     http=st.builds(
         HttpTrace,
         method=lines,

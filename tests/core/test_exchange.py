@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import itertools
 import json
 from typing import TYPE_CHECKING, Any, get_args
@@ -15,15 +16,21 @@ from strategies import json_values, patient
 from hatchway.core.exchange import (
     MAX_DATA,
     MAX_JSON,
+    ConnectHead,
     ErrorCode,
     FrameReader,
     Headers,
     Kind,
+    LookUpHead,
     Refusal,
     RequestHead,
     ResponseHead,
+    addresses_head,
+    addresses_in,
     data_frames,
     frame,
+    head_frame,
+    read_head,
     read_refusal,
     read_request,
     read_response,
@@ -34,6 +41,8 @@ from hatchway.core.exchange import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from hatchway.core.exchange import Head
 
 texts = st.text(max_size=20)
 headers = st.lists(st.tuples(texts, st.binary(max_size=20)), max_size=4).map(tuple)
@@ -258,3 +267,45 @@ def test_the_bytes_of_a_field_travel_as_they_are(fields: Headers) -> None:
 
     assert [base64.b64decode(value) for _, value in sent] == [value for _, value in fields]
     assert payload.isascii()
+
+
+# Connections and look-ups
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        RequestHead(method="GET", scheme=None, authority=None, target="/"),
+        ConnectHead(address="192.0.2.1", port=5432, has_read_private=True),
+        LookUpHead(name="db.example.com"),
+    ],
+    ids=["request", "connect", "look up"],
+)
+def test_every_head_comes_back_as_it_was_sent(head: Head) -> None:
+    ((kind, payload),) = FrameReader().feed(head_frame(head))
+
+    assert read_head(kind, payload) == head
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (Kind.END, b"{}"),
+        (Kind.CONNECT, b'{"address":1,"port":1,"has_read_private":false}'),
+        (Kind.CONNECT, b'{"address":"","port":true,"has_read_private":false}'),
+        (Kind.CONNECT, b'{"address":"","port":1,"has_read_private":0}'),
+        (Kind.LOOK_UP, b'{"name":null,"has_read_private":false}'),
+        (Kind.LOOK_UP, b'{"name":"","has_read_private":1}'),
+    ],
+)
+def test_what_is_no_head_is_refused(kind: Kind, payload: bytes) -> None:
+    with pytest.raises(ValueError, match=r"head|other half"):
+        read_head(kind, payload)
+
+
+def test_addresses_come_back_as_they_were_sent() -> None:
+    addresses = (ipaddress.ip_address("192.0.2.1"), ipaddress.ip_address("2001:db8::1"))
+
+    assert addresses_in(addresses_head(addresses)) == addresses
+    with pytest.raises(ValueError, match="IP"):
+        addresses_in(ResponseHead(status=200, headers=(("address", b"x"),)))

@@ -26,17 +26,18 @@ def streamed(data: bytes, cuts: list[int], redactor: Redactor) -> bytes:
 # What is found
 
 
-@pytest.mark.parametrize("inner", SPELLINGS)
 @pytest.mark.parametrize("outer", SPELLINGS)
-def test_a_secret_is_found_in_every_spelling_of_every_spelling(inner: str, outer: str) -> None:
-    text = f"before {SPELLINGS[outer](SPELLINGS[inner](VALUE))} after"
+def test_a_secret_is_found_in_every_spelling_of_every_spelling(outer: str) -> None:
+    looking = redactor(VALUE)
+    for inner in SPELLINGS:
+        text = f"before {SPELLINGS[outer](SPELLINGS[inner](VALUE))} after"
 
-    clean, names = redactor(VALUE).redact_text(text)
+        clean, names = looking.redact_text(text)
 
-    assert names == ("KEY",)
-    assert "[redacted:KEY]" in clean
-    assert clean.startswith("before ")
-    assert clean.endswith(" after")
+        assert names == ("KEY",), inner
+        assert "[redacted:KEY]" in clean, inner
+        assert clean.startswith("before "), inner
+        assert clean.endswith(" after"), inner
 
 
 @patient

@@ -68,7 +68,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         compiled.append(artifact)
         return real(artifact, *arguments)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr("hatchway.engine.loading.compile_artifact", counted)
+    monkeypatch.setattr("hatchway.engine.supply.compile_artifact", counted)
     return compiled
 
 

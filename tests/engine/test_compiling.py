@@ -58,7 +58,7 @@ def test_a_compiler_that_takes_too_long_is_killed() -> None:
 def test_a_compiler_that_runs_out_of_memory_takes_only_itself_down() -> None:
     """wasmtime aborts its process then; the artifact is refused, and this process lives."""
     with pytest.raises(AdmissionError, match="SIGABRT") as refused:
-        compile_artifact(bomb(), pinned(CompileBudget(memory_bytes=100 << 20)), "cranelift")
+        compile_artifact(bomb(), pinned(CompileBudget(memory_bytes=40 << 20)), "cranelift")
 
     assert refused.value.code == "admission.compile_budget"
     assert described(SMALL).is_command
@@ -126,7 +126,7 @@ TAIL_CALL = "(module (func $f (return_call $f)))"
 @winch
 @pytest.mark.claim("limits.compile")
 @pytest.mark.parametrize(
-    "budget", [CompileBudget(cpu_seconds=1), CompileBudget(memory_bytes=100 << 20)]
+    "budget", [CompileBudget(cpu_seconds=1), CompileBudget(memory_bytes=40 << 20)]
 )
 def test_what_is_too_much_for_cranelift_goes_to_winch(budget: CompileBudget) -> None:
     compiled = compile_artifact(bomb(), CompileBudgets(cranelift=budget))

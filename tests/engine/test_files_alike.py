@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import often
 
 from hatchway.engine.files.host import HostDirectory
 from hatchway.engine.files.nodes import Directory, Errno, File, FileFault, Kind, Status, Wish
@@ -202,7 +203,7 @@ def content(node: File | Directory) -> object:
 
 
 @settings(
-    max_examples=500,
+    max_examples=often(500),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import often
 
 from hatchway.engine.files.nodes import NOW, Directory, Errno, File, FileFault, Kind, Wish
 from hatchway.engine.files.nothing import NoFiles
@@ -92,7 +93,7 @@ steps = st.lists(
 
 
 @pytest.mark.claim("files.quota")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=often(400), deadline=None)
 @given(limit=st.integers(0, 6000), steps=steps)
 def test_the_budget_is_exact_whatever_is_done(limit: int, steps: list[tuple[Any, ...]]) -> None:
     space, root = workspace(limit)

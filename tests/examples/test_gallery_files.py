@@ -17,6 +17,7 @@ import pytest
 from guests import grant, sandbox, stop_code
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import often
 from workbench import Workbench, ask, workbench
 
 from hatchway.core.sandbox import CommandInvocation
@@ -59,7 +60,7 @@ def text_of(outcome: Any) -> str:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @given(data=st.integers(0, 300).flatmap(lambda size: st.binary(min_size=size, max_size=size)))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=often(40))
 def test_a_digest_is_that_of_the_standard_library(algorithm: str, data: bytes) -> None:
     execution = run("hash", data, f"--algorithm={algorithm}", "text")
 
@@ -215,7 +216,7 @@ def test_a_tar_file_of_every_format_is_listed(mode: str, form: int) -> None:
     ),
     st.integers(0, 9),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=often(40))
 def test_what_gzip_packed_at_any_level_is_read(
     members: list[tuple[str, bytes]], level: int
 ) -> None:
@@ -299,7 +300,7 @@ _WHOLE = (
 @given(
     st.sampled_from(_WHOLE), st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=6)
 )
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=often(200))
 def test_an_archive_that_was_tampered_with_never_makes_it_trap(
     archive: bytes, changes: list[tuple[int, int]]
 ) -> None:

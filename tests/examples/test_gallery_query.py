@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import often
 
 from hatchway.sdk import ToolError
 
@@ -85,7 +86,7 @@ def test_names_that_are_missing_or_there_twice_are_made_different() -> None:
 @given(
     st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2))
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 def test_every_text_in_a_csv_comes_back_as_it_was(lines: list[list[str]]) -> None:
     file = io.StringIO()
     csv.writer(file).writerows([["a", "b"], *([f"x{cell}" for cell in line] for line in lines)])

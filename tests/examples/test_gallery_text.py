@@ -13,6 +13,7 @@ import pytest
 from guests import grant, sandbox, stop_code
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from strategies import often
 from workbench import ask, workbench
 
 from hatchway.core.sandbox import CommandInvocation
@@ -92,7 +93,7 @@ _PATTERNS = st.recursive(
 
 
 @given(_PATTERNS, st.text("abé1\n", max_size=12))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 def test_where_nothing_can_be_longer_it_matches_what_python_matches(
     pattern: str, text: str
 ) -> None:
@@ -221,7 +222,7 @@ def test_what_cannot_be_converted_is_said_in_words(
 
 
 @given(st.text('kmgs^/*·-19 °CF"\\é', max_size=30))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 def test_whatever_a_unit_looks_like_the_answer_is_json_or_words(unit: str) -> None:
     execution = run("units", "", "--value=2", f"--from={unit}", f"--to={unit}")
 
@@ -278,7 +279,7 @@ def test_sideways_means_from_left_to_right() -> None:
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=30),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=often(40))
 def test_no_two_nodes_overlap_and_all_lie_in_the_picture(
     edges: list[tuple[int, int]], is_sideways: bool
 ) -> None:
@@ -338,7 +339,7 @@ def test_the_largest_graph_is_drawn_within_the_default_limits() -> None:
 
 @pytest.mark.parametrize("name", ["graph", "regex"])
 @given(data=st.one_of(st.binary(max_size=60), st.text('{}[]"->,;:=ab/*#\n\\').map(str.encode)))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=often(60))
 def test_whatever_it_is_fed_it_ends_in_words_and_not_in_a_trap(name: str, data: bytes) -> None:
     execution = run(name, data, *(["statistics"] if name == "regex" else []))
 

@@ -57,8 +57,9 @@ INSIDE = "sdk/interpreters/python_guest/"
 
 PURE_IMPORTS = {
     "__future__", "base64", "binascii", "bisect", "collections", "contextlib", "copy",
-    "dataclasses", "datetime", "difflib", "enum", "hashlib", "hmac", "ipaddress", "json", "math",
-    "operator", "re", "shlex", "tomllib", "types", "typing", "unicodedata", "urllib",
+    "dataclasses", "datetime", "difflib", "enum", "hashlib", "hmac", "ipaddress", "itertools",
+    "json", "math", "operator", "re", "shlex", "tomllib", "types", "typing", "unicodedata",
+    "urllib",
 }  # fmt: skip
 """Modules of the standard library that neither read nor change anything outside.
 

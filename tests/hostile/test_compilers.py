@@ -85,9 +85,10 @@ def test_an_engine_that_nobody_needs_is_not_made() -> None:
     own = EngineSandbox(artifacts=lambda _: wasm(SPIN))
     digest = digest_of(wasm(SPIN))
 
-    own.prepare(wasm(SPIN), digest)
-    before = list(own._loader._machines)
     own.prepare(wasm(SPIN), digest, "winch")
+    before = list(own._loader._machines)
+    Pinned.compiler = "winch"
+    own.run(digest, NOTHING, grant(limits=Limits(fuel=1000)))
 
     assert before == ["cranelift"]
     assert list(own._loader._machines) == list(COMPILERS)

@@ -22,6 +22,7 @@ from fetch_guests import (
 from guests import grant, stop_code, trap
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import often
 from stub_broker import BOUND_SECONDS, broker
 
 from hatchway.core.exchange import MAX_DATA, Kind, frame
@@ -66,7 +67,7 @@ def ticket() -> Iterator[Ticket]:
 
 @pytest.mark.claim("isolation.memory")
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(values=st.lists(numbers, min_size=4, max_size=4))
 def test_no_argument_reaches_outside_of_the_guest(
     ticket: Ticket, name: str, values: list[int]

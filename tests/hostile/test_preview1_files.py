@@ -16,6 +16,7 @@ import pytest
 from guests import command, grant, run, stop_code, wasi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import often
 
 from hatchway.core.grant import GrantedDirectory
 from hatchway.core.limits import Limits
@@ -350,7 +351,9 @@ def _fuzzed(name: str, stdin: bytes, granted: Grant) -> tuple[int, str | None]:
 @pytest.mark.claim("isolation.memory")
 @pytest.mark.parametrize("name", FUZZED)
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=often(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(values=st.lists(numbers, min_size=9, max_size=9))
 def test_no_argument_of_a_function_on_files_reaches_outside_the_guest(

@@ -51,11 +51,11 @@ def test_arguments_that_are_no_json_object_are_refused(text: str) -> None:
 
 
 @pytest.mark.claim("tools.hostile")
-@pytest.mark.parametrize("depth", [65, 1000, 100_000, 4_000_000])
-@pytest.mark.parametrize("ends", ["[]", '{"a":}'])
-def test_arguments_of_any_depth_are_refused(depth: int, ends: str) -> None:
+@pytest.mark.parametrize(
+    ("ends", "depth"), [("[]", 65), ("[]", 4_000_000), ('{"a":}', 65), ('{"a":}', 100_000)]
+)
+def test_arguments_of_any_depth_are_refused(ends: str, depth: int) -> None:
     opening, closing = ends[:-1], ends[-1]
-    depth = min(depth, 8_000_000 // len(ends))
 
     found = failure('{"a":' + opening * depth + "1" + closing * depth + "}")
 

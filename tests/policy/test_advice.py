@@ -67,8 +67,8 @@ def test_another_scheme_is_told_which_there_are(scheme: str) -> None:
         ("net.socket=e.org:x", ""),
     ],
 )
-def test_a_raw_socket_or_look_up_is_said_not_to_be_grantable(text: str, more: str) -> None:
-    said = "raw sockets and raw look-ups cannot be granted, and net.http needs neither"
+def test_who_misspells_a_raw_socket_is_told_that_http_needs_none(text: str, more: str) -> None:
+    said = "HTTP needs neither net.socket nor net.dns, net.http is enough"
 
     assert complaint(text).hint == said + more
 

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from strategies import patient, related_capabilities
 
 from hatchway.core.call import Principal
-from hatchway.core.capability import Capability, EnvironmentVariable, FileAccess, HttpAccess
+from hatchway.core.capability import (
+    Capability,
+    EnvironmentVariable,
+    FileAccess,
+    HttpAccess,
+    SocketAccess,
+)
 from hatchway.core.egress import BoundSecret, EgressGrant, EgressLimits, FlowRule, Route
 from hatchway.core.errors import NotAuthorizedError
 from hatchway.core.grant import GrantedDirectory
@@ -20,7 +26,7 @@ from hatchway.core.manifest import InputFile, ResultMapping, ToolManifest, Want
 from hatchway.core.secret import Secret
 from hatchway.core.tool import Tool
 from hatchway.policy.cover import covers
-from hatchway.policy.decide import bounded, decide, inside, next_step
+from hatchway.policy.decide import bounded, decide, inside, isolation_of, next_step
 from hatchway.policy.document import Policy, ToolPolicy
 from hatchway.policy.grammar import parse_capability
 from hatchway.policy.secrets import SecretRule
@@ -171,6 +177,10 @@ def test_a_grant_is_made_exactly_when_everything_is_in_order(
             if isinstance(item, EnvironmentVariable)
         )
         and all(item in policy.directories for item in entry.allow if isinstance(item, FileAccess))
+        and not (
+            isolation_of(entry, policy) == "thread"
+            and any(isinstance(item, SocketAccess) for item in entry.allow)
+        )
     )
 
     assert (granted(tool, policy, principal) is not None) == in_order
@@ -268,14 +278,25 @@ def test_an_uncovered_requirement_is_named_with_the_command_that_would_cover_it(
     assert raised.value.hint == "hatchway grant grep env=LANG"
 
 
-def test_a_requirement_that_cannot_be_granted_yet_says_so_instead() -> None:
-    wanted = parse_capability("net.socket=e.org:80", side="wanted")
+def test_a_requirement_that_cannot_be_granted_says_so_instead() -> None:
+    wanted = parse_capability("net.socket=*.e.org:80", side="wanted")
 
     with pytest.raises(NotAuthorizedError) as raised:
         decide(tool(wanted), policy(), ADA)
 
     assert raised.value.hint is not None
-    assert raised.value.hint.endswith("they need hardened workers")
+    assert raised.value.hint.endswith("for one exact host, not a wildcard")
+
+
+def test_a_socket_is_granted_to_a_worker_and_never_to_a_thread() -> None:
+    allow = allowed("net.socket=e.org:80", "net.dns=f.org:53")
+    granted = decide(tool(), policy(*allow), ADA)
+
+    assert granted.egress is not None
+    assert (granted.isolation, granted.egress.sockets) == ("worker", tuple(allow))
+    with pytest.raises(NotAuthorizedError) as raised:
+        decide(tool(), replace(policy(*allow), isolation="thread"), ADA)
+    assert "which runs in a thread" in raised.value.message
 
 
 def test_a_directory_that_could_not_be_opened_refuses_the_call() -> None:
@@ -457,9 +478,7 @@ def test_a_secret_without_a_value_refuses_the_call() -> None:
     assert raised.value.hint == "see to it that env:API_KEY yields one"
 
 
-UNGRANTABLE = (
-    "this version of Hatchway cannot grant raw sockets or name look-ups: they need hardened workers"
-)
+UNGRANTABLE = "raw sockets and name look-ups are granted for one exact host, not a wildcard"
 
 
 @pytest.mark.parametrize(
@@ -474,7 +493,9 @@ UNGRANTABLE = (
         ("net.http=http://localhost", "hatchway grant grep 'net.http=http://localhost;internal'"),
         ("net.http=https://e.org/$(id)", "hatchway grant grep 'net.http=https://e.org/$(id)'"),
         ("tool=sed", "hatchway grant grep tool=sed"),
-        ("net.dns=e.org:53", UNGRANTABLE),
+        ("net.dns=e.org:53", "hatchway grant grep net.dns=e.org:53"),
+        ("net.socket=[::1]:5432", "hatchway grant grep 'net.socket=[::1]:5432;internal'"),
+        ("net.dns=*.e.org:53", UNGRANTABLE),
     ],
 )
 def test_the_next_step_is_a_command_or_the_reason_why_there_is_none(

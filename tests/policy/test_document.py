@@ -16,6 +16,7 @@ from hatchway.core.capability import (
     EnvironmentVariable,
     HttpAccess,
     RandomSource,
+    SocketAccess,
     ToolUse,
 )
 from hatchway.core.errors import ConfigError
@@ -265,8 +266,8 @@ def test_a_path_that_is_not_unicode_is_reported_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("net.socket=e.org:80", "cannot grant raw sockets or name look-ups"),
-        ("net.dns=e.org:53", "cannot grant raw sockets or name look-ups"),
+        ("net.socket=*.e.org:80", "granted for one exact host"),
+        ("net.dns=*.e.org:53", "granted for one exact host"),
     ],
 )
 def test_what_this_version_cannot_grant_is_refused_and_not_ignored(text: str, why: str) -> None:
@@ -278,6 +279,18 @@ def test_what_this_version_cannot_grant_is_refused_and_not_ignored(text: str, wh
     assert unsupported_reason(parse_capability(text, side="allowed")) is not None
 
 
+def test_a_socket_of_a_tool_that_runs_in_a_thread_is_refused_with_the_two_ways_out() -> None:
+    text = 'isolation = "thread"\nallow = ["clock", "net.socket=e.org:80;internal"]'
+
+    error = complaint(render(text))
+
+    assert (error.code, "needs a worker" in error.message) == ("config.unsupported", True)
+    assert error.hint == (
+        "isolation = \"worker\", or: hatchway revoke render 'net.socket=e.org:80;internal'"
+    )
+    assert parsed(render(text.replace("thread", "worker"))).tools["render"].allow
+
+
 @pytest.mark.parametrize(
     "capability",
     [
@@ -286,6 +299,7 @@ def test_what_this_version_cannot_grant_is_refused_and_not_ignored(text: str, wh
         ToolUse(tool="grep"),
         EnvironmentVariable(variable="LANG"),
         HttpAccess(scheme="https", host="e.org", port=443),
+        SocketAccess(kind="socket", host="e.org", port=80),
     ],
     ids=str,
 )

@@ -31,6 +31,7 @@ from hatchway.policy.document import LIMIT_KEYS, parse_policy
 from hatchway.policy.manifest import manifest_from_values
 from hatchway.policy.network import EGRESS_KEYS
 from hatchway.policy.reading import Table
+from hatchway.policy.workers import require_layers
 from hatchway.provenance.lockfile import LockedTool, Lockfile
 from hatchway.runtime.admission import text_hashes
 from hatchway.runtime.arguments import invocation_of
@@ -97,6 +98,7 @@ version = 1
 [flow]
 after_private = []
 [serve]
+[workers]
 [tools.NAME]
 source = "g.wasm"
 allow = ["net.http=https://e.org"]
@@ -134,6 +136,11 @@ def limit(line: str) -> str:
 POLICY_PROOFS: dict[str, tuple[str, str]] = {
     "version": (policy_text(), policy_text(version="2")),
     "compiler": (policy_text(), 'compiler = "winch"\n' + policy_text()),
+    "isolation": (policy_text(), 'isolation = "worker"\n' + policy_text()),
+    "workers": (policy_text(), policy_text(more="[workers]\ncalls = 1")),
+    "workers.require": (policy_text(), policy_text(more='[workers]\nrequire = ["landlock"]')),
+    "workers.calls": (policy_text(), policy_text(more="[workers]\ncalls = 1")),
+    "workers.at_most": (policy_text(), policy_text(more="[workers]\nat_most = 1")),
     "tools": (policy_text(), "version = 1"),
     "tools.NAME.source": (policy_text(), policy_text(source="other.wasm")),
     "tools.NAME.allow": (policy_text(), policy_text(more='allow = ["clock"]')),
@@ -160,6 +167,7 @@ POLICY_PROOFS: dict[str, tuple[str, str]] = {
     "tools.NAME.egress.total": (requests(""), requests('total = "1s"')),
     "tools.NAME.egress.concurrent": (requests(""), requests("concurrent = 1")),
     "tools.NAME.egress.per_minute": (requests(""), requests("per_minute = 1")),
+    "tools.NAME.isolation": (networked(), networked('isolation = "thread"')),
     "tools.NAME.compiler": (policy_text(), policy_text(more='compiler = "winch"')),
     "tools.NAME.limits": (policy_text(), limit("fuel = 5")),
     "tools.NAME.limits.fuel": (limit(""), limit("fuel = 5")),
@@ -200,13 +208,14 @@ def policy_outcome(text: str) -> object:
     """What a caller gets under a policy: a grant, or the codes of what is in the way."""
     try:
         policy = parse_policy(text, file="hatchway.toml", base="/")
+        require_layers(policy.workers, lambda: (), file="hatchway.toml")
     except ConfigError as error:
         return (error.code, error.message.partition(": ")[2])
     policy = replace(policy, secrets={name: brought(tool) for name, tool in policy.tools.items()})
     catalog = build_catalog(policy, lock(), lambda *_: COMMAND, lambda _: b"8 bytes.")
     grants = {name: decide(entry.tool, policy, ADA) for name, entry in catalog.entries.items()}
     quarantined = [(item.name, item.error.code) for item in catalog.quarantined]
-    return (grants, quarantined, policy.has_discovery)
+    return (grants, quarantined, policy.has_discovery, policy.workers)
 
 
 def test_every_key_of_a_policy_has_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hypothesis import event, given
@@ -20,6 +20,9 @@ from hatchway.policy.decide import decide
 from hatchway.policy.document import Policy, ToolPolicy, parse_policy
 from hatchway.policy.explain import Explanation, explain, without
 from hatchway.policy.grammar import parse_capability
+
+if TYPE_CHECKING:
+    from hatchway.core.isolation import Isolation
 
 ORIGIN = HttpAccess(scheme="https", host="e.org", port=443)
 ADA = Principal(tenant="local", subject="ada", door="cli")
@@ -117,7 +120,7 @@ def test_a_denial_says_what_to_do_or_that_nothing_can_be_done(
     explanation = explain(Policy(tools=tools, host_environment=host), owner, wanted)
 
     if not explanation.is_allowed:
-        cannot = "cannot grant" in explanation.reason
+        cannot = "not a wildcard" in explanation.reason
         assert (explanation.hint is None) == cannot
 
 
@@ -132,7 +135,9 @@ def policy_of(*allow: str) -> Policy:
 
 def test_an_allowed_capability_is_explained_by_the_line_that_allows_it() -> None:
     assert explain(policy_of("random", "env=LANG=C"), "grep", wish("env=LANG")) == Explanation(
-        is_allowed=True, reason="env=LANG=C at hatchway.toml:6 covers env=LANG"
+        is_allowed=True,
+        reason="env=LANG=C at hatchway.toml:6 covers env=LANG",
+        where="in a thread, because it may not use the network",
     )
 
 
@@ -153,7 +158,27 @@ def test_a_denied_capability_is_explained_by_all_that_is_allowed() -> None:
         reason="hatchway.toml allows 'grep' random, env=A=1, and none of that covers clock",
         without="a time that starts at 2000-01-01 and advances 1 ms per reading",
         hint="hatchway grant grep clock",
+        where="in a thread, because it may not use the network",
     )
+
+
+@pytest.mark.parametrize(
+    ("isolation", "granted", "where"),
+    [
+        (None, "net.http=https://e.org", "in a worker, because it may use the network"),
+        ("thread", "net.http=https://e.org", "in a thread, because hatchway.toml says so"),
+        ("worker", "clock", "in a worker, because hatchway.toml says so"),
+    ],
+)
+def test_an_explanation_says_where_a_tool_runs_and_why(
+    isolation: Isolation | None, granted: str, where: str
+) -> None:
+    policy = policy_of(granted)
+    entry = replace(policy.tools["grep"], isolation=isolation)
+
+    explanation = explain(replace(policy, tools={"grep": entry}), "grep", wish("clock"))
+
+    assert explanation.where == where
 
 
 def test_a_tool_that_is_allowed_nothing_is_said_to_be_allowed_nothing() -> None:
@@ -183,10 +208,10 @@ def test_a_granted_origin_says_what_else_a_request_depends_on(
     assert explanation.reason.endswith(f" covers net.http={asked}{more}")
 
 
-def test_what_cannot_be_granted_yet_is_explained_by_that() -> None:
-    explanation = explain(policy_of("clock"), "grep", wish("net.socket=e.org:80"))
+def test_what_cannot_be_granted_is_explained_by_that() -> None:
+    explanation = explain(policy_of("clock"), "grep", wish("net.socket=*.e.org:80"))
 
-    assert explanation.reason.endswith("they need hardened workers")
+    assert explanation.reason.endswith("for one exact host, not a wildcard")
     assert explanation.hint is None
     assert explanation.without is not None
 

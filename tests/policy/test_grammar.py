@@ -339,8 +339,13 @@ def test_a_socket_without_a_host_or_port_is_refused(text: str) -> None:
     complaint(text)
 
 
-def test_a_socket_has_no_options() -> None:
-    assert "net.socket has no option 'internal'" in complaint("net.socket=db:1;internal").message
+def test_the_options_of_a_socket() -> None:
+    socket = allowed("net.socket=db:1;private;internal")
+
+    assert str(socket) == "net.socket=db:1;internal;private"
+    assert str(allowed("net.dns=db:1;internal")) == "net.dns=db:1;internal"
+    assert "net.dns has no option 'private'" in complaint("net.dns=db:1;private").message
+    assert "never of a wildcard" in complaint("net.socket=*.e.org:1;internal").message
 
 
 # Environment

@@ -193,6 +193,40 @@ def test_code_of_a_compiler_that_is_ruled_out_is_narrower(
     assert narrowed(entry(compiler=before), entry(compiler=after)) is expected
 
 
+WEB = "net.http=https://example.com"
+
+
+@pytest.mark.claim("policy.live")
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (entry(isolation="thread"), entry(isolation="worker"), True),
+        (entry(), entry(isolation="worker"), True),
+        (entry(WEB, isolation="thread"), entry(WEB), True),
+        (entry(isolation="worker"), entry(isolation="thread"), False),
+        (entry(WEB), entry(WEB, isolation="thread"), False),
+        (entry("clock"), entry("clock", WEB), False),
+    ],
+)
+def test_a_call_without_a_kernel_wall_ends_when_it_should_have_one(
+    before: ToolPolicy, after: ToolPolicy, expected: bool
+) -> None:
+    assert narrowed(before, after) is expected
+
+
+def test_a_policy_that_sends_every_tool_to_workers_is_narrower() -> None:
+    before = Policy(tools={"grep": entry()})
+
+    assert is_narrowed(before, replace(before, isolation="worker"), "grep")
+
+
+@pytest.mark.claim("policy.live")
+@pytest.mark.parametrize("after", ["net.socket=e.org:1;private", "net.socket=e.org:2"])
+def test_a_raw_connection_that_may_do_less_is_narrower(after: str) -> None:
+    assert narrowed(entry("net.socket=e.org:1"), entry(after))
+    assert not narrowed(entry("net.socket=e.org:1"), entry("net.socket=e.org:1", "clock"))
+
+
 @given(st.lists(related_capabilities(), max_size=4))
 def test_nothing_is_narrower_than_itself(allow: list[Capability]) -> None:
     assert not narrowed(allowing(*allow), allowing(*allow))

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from hatchway.core.capability import SocketAccess
 from hatchway.core.egress import EgressLimits, FlowRule, Route
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import GIBIBYTE, KIBIBYTE
@@ -172,6 +173,8 @@ def test_an_empty_list_leaves_nothing() -> None:
 
 
 def test_what_remains_is_spelled_like_an_origin() -> None:
+    far = parsed('[flow]\nafter_private = ["tcp://db.e.org:5432"]').flow
+    assert far == FlowRule(may_reach=(SocketAccess(kind="socket", host="db.e.org", port=5432),))
     flow = parsed('[flow]\nafter_private = ["https://log.e.org/in", "https://*.w.org"]').flow
 
     assert flow is not None
@@ -190,6 +193,8 @@ def test_what_remains_is_spelled_like_an_origin() -> None:
         ('after_private = ["e.org"]', "expected an origin"),
         ('after_private = ["https://*.org"]', "too wide"),
         ('after_private = ["https://e.org;internal"]', "has no options"),
+        ('after_private = ["tcp://e.org"]', "expected tcp://HOST:PORT"),
+        ('after_private = ["tcp://e.org:0"]', "expected a port"),
         ("after_private = [" + '"https://e.org",' * 257 + "]", "may name 256 origins, got 257"),
         ("after_secret = []", "unknown key"),
     ],

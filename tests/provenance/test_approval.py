@@ -1,4 +1,4 @@
-"""What an operator approved is one hash: of powers, secrets, limits and compiler."""
+"""What an operator approved is one hash: of powers, secrets, limits, compiler and isolation."""
 
 from __future__ import annotations
 
@@ -107,6 +107,8 @@ CHANGES: dict[str, ToolPolicy] = {
     "another value": entry(Clock(), EnvironmentVariable(variable="LANG", value="C")),
     "a limit": entry(Clock(), limits=Limits(fuel=1)),
     "a compiler": entry(Clock(), compiler="winch"),
+    "a thread": entry(Clock(), isolation="thread"),
+    "a worker": entry(Clock(), isolation="worker"),
 }
 
 

@@ -38,10 +38,10 @@ NPM_DIGEST = "sha256:22bf6e9f9a100d972da0411a69c5ba504367fc1fa87b3b64e3f35e53926
 
 
 @pytest.fixture(scope="module")
-def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def executable() -> Path:
     if shutil.which("docker-registry") is None and shutil.which("apt-get") is None:
         pytest.skip("neither docker-registry nor apt-get is here")
-    return program(tmp_path_factory.mktemp("docker-registry"))
+    return program()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import often
 
 from hatchway.core.capability import Clock, FileAccess
 from hatchway.core.errors import ConfigError
@@ -784,7 +785,7 @@ def test_only_the_first_complaint_about_a_tool_is_kept(tmp_path: Path) -> None:
 NAMES = st.lists(st.sampled_from(["a", "b", "link"]), max_size=4).map(tuple)
 
 
-@settings(max_examples=60)
+@settings(max_examples=often(60))
 @given(NAMES, NAMES)
 def test_two_directories_overlap_exactly_when_one_leads_into_the_other(
     tmp_path_factory: pytest.TempPathFactory, one: tuple[str, ...], two: tuple[str, ...]
@@ -800,7 +801,7 @@ def test_two_directories_overlap_exactly_when_one_leads_into_the_other(
     assert bool(complaints) == overlap
 
 
-@settings(max_examples=60)
+@settings(max_examples=often(60))
 @given(NAMES, NAMES)
 def test_a_directory_is_refused_exactly_when_it_overlaps_the_place(
     tmp_path_factory: pytest.TempPathFactory, one: tuple[str, ...], two: tuple[str, ...]

@@ -13,7 +13,7 @@ from tool_guests import CAT, Workshop, caller, spelled
 from hatchway.core.capability import FileAccess
 from hatchway.core.egress import FlowRule
 from hatchway.egress.broker import Broker
-from hatchway.runtime.recording import Witness
+from hatchway.runtime.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from hatchway.policy.document import parse_policy
 from hatchway.provenance.lockfile import LockedTool, Lockfile
 from hatchway.registry.files import write_atomically
 from hatchway.runtime import project as project_module
-from hatchway.runtime.policy_edit import PolicyEdit
+from hatchway.runtime.policy_edit import Hosting, PolicyEdit
 from hatchway.runtime.project import Found, Project, find_project, sidecar_of, untrusted
 from hatchway.runtime.settings import Directories
 from hatchway.runtime.trust import TrustedProjects
@@ -309,7 +309,7 @@ def test_a_change_that_fails_halfway_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "allow"),
-    [("sed", ["clocks"]), ("sed", ["net.socket=e.org:80"]), ("a b", []), ("grep", ["x"])],
+    [("sed", ["clocks"]), ("sed", ["net.socket=*.e.org:80"]), ("a b", []), ("grep", ["x"])],
 )
 def test_a_change_that_would_not_be_a_policy_is_refused_and_changes_nothing(
     name: str, allow: list[str], tmp_path: Path
@@ -604,14 +604,24 @@ def test_an_edit_replaces_what_is_allowed() -> None:
         'version = 1\n[tools.grep]\nsource = "g"\ncompiler = "cranelift" # fast\n',
     ],
 )
-def test_a_compiler_is_pinned_wherever_the_entry_stands(text: str) -> None:
+def test_compiler_and_isolation_are_written_wherever_the_entry_stands(text: str) -> None:
     before = parse_policy(text, file="p", base="/").tools["grep"]
 
-    changed = edited(text, lambda edit: edit.set_compiler("grep", "winch"))
+    hosting = Hosting(compiler="winch", isolation="worker")
+    changed = edited(text, lambda edit: edit.set_hosting("grep", hosting))
 
     after = parse_policy(changed, file="p", base="/").tools["grep"]
-    assert after == replace(before, compiler="winch", allow_lines=after.allow_lines)
+    said = replace(before, compiler="winch", isolation="worker")
+    assert after == replace(said, allow_lines=after.allow_lines)
     assert changed.count("#") == text.count("#")
+
+
+def test_an_isolation_is_taken_away_and_one_that_is_not_there_is_no_trouble() -> None:
+    text = 'version = 1\n[tools.grep]\nsource = "g"\n'
+    unsaid = Hosting(isolation="unsaid")
+
+    for spelled in (text, f'{text}isolation = "thread"\n'):
+        assert edited(spelled, lambda edit: edit.set_hosting("grep", unsaid)) == text
 
 
 def test_a_tool_is_pinned_and_unpinned() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from guests import wasm
 from live import Live, another_process, live, own, project
+from strategies import often
 from workbench import ECHO_JSON, ECHO_MANIFEST, ask, workbench
 
 from hatchway.compose import application as composed
@@ -345,7 +346,7 @@ def test_no_call_ever_runs_a_mixture_of_two_generations(
     is_over = threading.Event()
 
     def change() -> None:
-        for number in range(20):
+        for number in range(often(20, gate=8)):
             other.keeper.keep(*pairs[number % 2])
         is_over.set()
 

@@ -12,8 +12,8 @@ from strategies import patient
 
 from hatchway.core.errors import AdmissionError, ConfigError
 from hatchway.provenance.lockfile import LockedTool
+from hatchway.runtime import remembered
 from hatchway.runtime.remembered import (
-    KEPT,
     RememberedPins,
     is_same_place,
     require_as_approved,
@@ -69,17 +69,18 @@ def test_a_tool_that_the_policy_does_not_have_any_more_is_remembered(tmp_path: P
     assert kept.of("gone") == pinned(1)
 
 
-def test_of_those_only_so_many_are(tmp_path: Path) -> None:
+def test_of_those_only_so_many_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "KEPT", 20)
     kept = pins(tmp_path)
-    names = [f"t{number:03}" for number in range(KEPT + 3)]
+    names = [f"t{number:03}" for number in range(23)]
     for name in names:
         kept.note(name, pinned(), known=[name])
 
     kept.note("echo", pinned(), known=["echo", names[-1]])
 
-    remembered = [name for name in names if kept.of(name) is not None]
-    assert len(remembered) == KEPT + 1
-    assert names[-1] in remembered
+    still = [name for name in names if kept.of(name) is not None]
+    assert len(still) == 21
+    assert names[-1] in still
 
 
 def test_every_policy_has_its_own(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from strategies import json_values, patient, wit_types
+from strategies import json_values, often, patient, wit_types
 
 from hatchway.core.errors import InvalidArgumentsError
 from hatchway.core.wit import (
@@ -434,15 +434,15 @@ def test_values_that_come_and_go_leave_nothing_behind(value: Any) -> None:
         with contextlib.suppress(InvalidArgumentsError):
             there_and_back(DEEP, value)
 
-    for _ in range(2000):
+    for _ in range(500):
         round_trip()
     before = resident_bytes()
 
-    for _ in range(20_000):
+    for _ in range(often(20_000, gate=4000)):
         round_trip()
 
-    # Each round holds more than a kilobyte; losing it would show as 20 MB and more.
-    assert resident_bytes() - before < 4 << 20
+    # Each round holds more than a kilobyte; losing it would show as 4 MB and more.
+    assert resident_bytes() - before < 2 << 20
 
 
 # Functions

@@ -9,6 +9,7 @@ import wasmtime
 from guests import wasm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import often
 from wasm_bytes import component as component_of
 from wasm_bytes import custom, many, name, section, sections_of
 from wasmtime import component as wc
@@ -253,7 +254,7 @@ def again(kind: str, *, types: list[str], functions: list[str]) -> str:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=often(80), deadline=None)
 @given(st.lists(st.tuples(st.lists(VALUES, max_size=9), st.none() | RESULTS), max_size=4))
 def test_a_stub_has_functions_of_every_type(
     functions: list[tuple[list[str], str | None]],
@@ -293,7 +294,7 @@ def test_records_variants_flags_and_enums_are_made_again() -> None:
 # Indices
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(
     st.lists(st.sampled_from(["import", "component", "instance", "again", "given"]), max_size=14)
 )
@@ -493,7 +494,7 @@ def test_types_inside_types_end_somewhere() -> None:
 WHOLE = wasm(f"(component {NET} {USES})")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(300), deadline=None)
 @given(st.integers(8, len(WHOLE) - 1), st.integers(0, 255), st.booleans())
 def test_a_damaged_component_is_refused_or_stays_what_it_was(
     place: int, value: int, is_cut: bool

@@ -105,7 +105,7 @@ def in_memory() -> Iterator[str]:
 def from_debian(directory: Path) -> Iterator[str]:
     if shutil.which("docker-registry") is None and shutil.which("apt-get") is None:
         pytest.skip("neither docker-registry nor apt-get is here")
-    with running(program(directory / "program"), directory) as registry:
+    with running(program(), directory) as registry:
         yield registry.authority
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,29 +45,30 @@ class DockerRegistry:
         return self.storage / "docker/registry/v2/blobs/sha256" / name[:2] / name / "data"
 
 
-def program(directory: Path) -> Path:
-    """The program: the machine's own, or Debian's package unpacked into `directory`."""
+def program() -> Path:
+    """The program: the machine's own, or Debian's package, unpacked once for all test runs."""
     if found := shutil.which("docker-registry"):
         return Path(found)
-    directory.mkdir(parents=True, exist_ok=True)
-    unpacked = directory / "usr" / "bin" / "docker-registry"
-    if not unpacked.exists():
-        # The package list may be missing where nothing was ever installed.
-        for words in (["apt-get", "update"], []):
-            if words:
-                subprocess.run(words, check=False, capture_output=True, timeout=300)
-            done = subprocess.run(
-                ["apt-get", "download", "docker-registry"],
-                cwd=directory,
-                check=False,
-                capture_output=True,
-                timeout=300,
-            )
-            if done.returncode == 0:
-                break
-        (package,) = directory.glob("docker-registry_*.deb")
-        subprocess.run(["dpkg", "-x", str(package), str(directory)], check=True)
+    directory = Path(tempfile.gettempdir()) / f"hatchway-tests-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    with (directory / "docker-registry.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unpacked = directory / "docker-registry" / "usr" / "bin" / "docker-registry"
+        if not unpacked.exists():
+            _unpack(directory / "docker-registry")
     return unpacked
+
+
+def _unpack(directory: Path) -> None:
+    directory.mkdir(exist_ok=True)
+    # The package list may be missing where nothing was ever installed.
+    download = ["apt-get", "download", "docker-registry"]
+    for words in (download, ["apt-get", "update"], download):
+        done = subprocess.run(words, cwd=directory, check=False, capture_output=True, timeout=300)
+        if words == download and done.returncode == 0:
+            break
+    (package,) = directory.glob("docker-registry_*.deb")
+    subprocess.run(["dpkg", "-x", str(package), str(directory)], check=True)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import wasmtime
 
+from hatchway.compose.isolating import ENTRY, roots
 from hatchway.core.call import Principal
 from hatchway.core.limits import Limits
 from hatchway.core.manifest import ToolManifest
@@ -18,10 +20,14 @@ from hatchway.policy.decide import decide
 from hatchway.policy.document import Policy, ToolPolicy
 from hatchway.policy.grammar import parse_capability
 from hatchway.registry.store import digest_of
+from hatchway.workers.process import Start
+from hatchway.workers.sandbox import Ending, Refused, WorkerSandbox
+from hatchway.workers.watching import Watcher
 
 if TYPE_CHECKING:
     from hatchway.core.call import Cancellation, Execution
     from hatchway.core.grant import Grant
+    from hatchway.core.isolation import Isolation
     from hatchway.core.surface import Compiler
 
 TESTER = Principal(tenant="local", subject="tester", door="library")
@@ -70,20 +76,50 @@ def bomb(count: int = 10_000) -> bytes:
 
 
 class Pinned:
-    """The compiler of the guests of the test that runs; None leaves it to the engine."""
+    """How the guests of the test that runs are run.
+
+    Attributes:
+        compiler: Whose code; None leaves it to the engine.
+        isolation: In this process or in a worker.
+    """
 
     compiler: Compiler | None = None
+    isolation: Isolation = "thread"
 
 
 @cache
 def sandbox() -> EngineSandbox:
     """The engine that tests share; nothing of a run outlives it."""
-    return EngineSandbox(artifacts=_absent, settings=EngineSettings(concurrent_calls=16))
+    return EngineSandbox(
+        artifacts=_ARTIFACTS.__getitem__, settings=EngineSettings(concurrent_calls=16)
+    )
 
 
-def _absent(digest: str) -> bytes:
-    message = f"{digest} was never prepared"
-    raise KeyError(message)
+@cache
+def workers() -> WorkerSandbox:
+    """Worker processes over the shared engine; they end with the test run."""
+    found = WorkerSandbox(
+        codes=sandbox(),
+        start=Start(entry=ENTRY, roots=roots()),
+        at_most=4,
+        watcher=Watcher(),
+        report=REPORTED.append,
+    )
+    atexit.register(found.close)
+    return found
+
+
+REPORTED: list[Ending | Refused] = []
+"""What workers did that sound ones never do, during the test that runs."""
+
+
+def host() -> EngineSandbox | WorkerSandbox:
+    """What runs the guests of the test that runs."""
+    return workers() if Pinned.isolation == "worker" else sandbox()
+
+
+_ARTIFACTS: dict[str, bytes] = {}
+"""What was prepared: code that this process has loaded is compiled anew for a worker."""
 
 
 def grant(*allow: str, limits: Limits | None = None, **host: str) -> Grant:
@@ -95,6 +131,7 @@ def grant(*allow: str, limits: Limits | None = None, **host: str) -> Grant:
         allow=capabilities,
         limits=limits or Limits(),
         compiler=Pinned.compiler,
+        isolation=Pinned.isolation,
     )
     tool = Tool(
         name="guest",
@@ -116,6 +153,7 @@ def prepared(text: str) -> str:
 def _prepared(text: str, compiler: Compiler | None) -> str:
     artifact = wasm(text)
     digest = digest_of(artifact)
+    _ARTIFACTS[digest] = artifact
     sandbox().prepare(artifact, digest, compiler)
     return digest
 
@@ -130,7 +168,7 @@ def run(
 ) -> Execution:
     """Run a command once in the shared engine."""
     invocation = CommandInvocation(arguments=arguments, stdin=stdin)
-    return sandbox().run(prepared(text), invocation, granted or grant(), cancellation)
+    return host().run(prepared(text), invocation, granted or grant(), cancellation)
 
 
 def call(
@@ -142,7 +180,7 @@ def call(
 ) -> Execution:
     """Call a component's function once in the shared engine."""
     invocation = FunctionInvocation(function=function, arguments=arguments or {})
-    return sandbox().run(prepared(text), invocation, granted or grant())
+    return host().run(prepared(text), invocation, granted or grant())
 
 
 def stop_code(execution: Execution) -> str | None:

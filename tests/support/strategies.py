@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,6 +38,16 @@ from hatchway.policy.segments import plain_segments
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+
+IS_THOROUGH = "HATCHWAY_THOROUGH" in os.environ
+"""Whether the tests may take hours, as `make thorough` does."""
+
+
+def often(times: int, *, gate: int | None = None) -> int:
+    """How often to try what it takes `times` to be thorough about: a quarter at the gate."""
+    return times if IS_THOROUGH else gate or max(times // 4, 10)
+
 
 patient = settings(deadline=None)
 """For every property: how long an example takes on a shared machine proves nothing."""

@@ -107,6 +107,11 @@ def declaration(subject: Subject, behind: Iterable[Use]) -> str | None:
     return f"under [[tools]], {line}" if "tools" in manifest_values(subject) else line
 
 
+def sockets_granted(subject: Subject) -> tuple[Evidence, ...]:
+    """The grants that let it connect or look names up, each with its place in the policy."""
+    return tuple(place for _, place in granted(subject, SocketAccess))[:MAX_SHOWN]
+
+
 def is_network(capability: Capability) -> bool:
     """Whether it leads off this machine."""
     return isinstance(capability, HttpAccess | SocketAccess)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hatchway.core.addresses import address_in, is_meant_as_an_address, is_metadata, is_public
-from hatchway.core.capability import HttpAccess
+from hatchway.core.capability import HttpAccess, SocketAccess
 from hatchway.policy.authority import address_of
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def hands_out_credentials(host: str) -> bool:
     return address is not None and is_metadata(address)
 
 
-def as_internal(capability: Capability) -> HttpAccess | None:
-    """What says on purpose that an origin leads inside, where the host says so and nobody did.
+def as_internal(capability: Capability) -> HttpAccess | SocketAccess | None:
+    """What says on purpose that a grant leads inside, where its host says so and nobody did.
 
     Never a wildcard, a public address, or where credentials are handed out.
     """
-    if not isinstance(capability, HttpAccess) or capability.is_internal:
+    if not isinstance(capability, HttpAccess | SocketAccess) or capability.is_internal:
         return None
     host = capability.host
     address = address_of(host)

@@ -17,11 +17,13 @@ from hatchway.cli.entry_limits import limits_of, say_limits, warn_about_limits
 from hatchway.cli.options import (
     Allow,
     CompilerOption,
+    IsolationOption,
     Json,
     LimitOption,
     application,
     compiler_named,
     grantable,
+    isolation_named,
     limits,
     spelled_limits,
 )
@@ -31,6 +33,7 @@ from hatchway.core.capability import FileAccess
 from hatchway.core.errors import ConfigError
 from hatchway.core.untrusted import printable
 from hatchway.policy.cover import covering
+from hatchway.policy.decide import isolation_of
 from hatchway.policy.document import unsupported_reason
 from hatchway.policy.grammar import TOOL_NAME
 from hatchway.registry.reference import (
@@ -39,6 +42,7 @@ from hatchway.registry.reference import (
     parse_reference,
     place_of,
 )
+from hatchway.runtime.policy_edit import Hosting
 from hatchway.runtime.previous import is_same_artifact
 from hatchway.runtime.project import sidecar_of
 from hatchway.runtime.remembered import is_same_place
@@ -93,6 +97,7 @@ def add(
     allow: Allow = None,
     limit: LimitOption = None,
     compiler: CompilerOption = None,
+    isolation: IsolationOption = None,
     approve: Approve = None,
     *,
     yes: Yes = False,
@@ -104,7 +109,8 @@ def add(
     if draft:
         _write_draft(opened, source)
         return
-    wanted, pinned = grantable(allow), compiler_named(compiler)
+    wanted = grantable(allow)
+    hosting = Hosting(compiler=compiler_named(compiler), isolation=isolation_named(isolation))
     limits(limit)  # refuses what is misspelt, before anything else happens
     opened.require_grantable(wanted)
     opened.project.require_in_force()
@@ -115,15 +121,17 @@ def add(
     spelled = source_for(opened.project, source)
     replaced = opened.project.lock().tools.get(owner)
     say(f"checking {source} (compiling, if it is new here)")
-    candidate = opened.keeper.examine(owner, spelled, pinned)
+    candidate = opened.keeper.examine(owner, spelled, hosting.compiler)
     present = opened.project.policy().tools.get(owner)
     bounds = limits_of(candidate, present, spelled_limits(limit))
     held = [] if present is None else list(present.allow)
     is_another = _is_another(candidate, present, replaced)
     offered = wanted if is_another else [*held, *wanted]
     secrets = [rule.name for rule in present.secrets] if present and is_another else []
+    if is_another:
+        hosting = _not_carried(hosting, present)
     report = opened.keeper.audited(
-        candidate, _spelled(offered), bounds, pinned, without_secrets=secrets
+        candidate, _spelled(offered), bounds, hosting, without_secrets=secrets
     )
     _describe(candidate, offered, report)
     say_limits(bounds)
@@ -140,7 +148,7 @@ def add(
     require_tools(opened, owner, granted)
     opened.require_grantable(granted)
     new = _spelled(granted)
-    report = opened.keeper.keep(candidate, new, bounds, pinned, without_secrets=secrets)
+    report = opened.keeper.keep(candidate, new, bounds, hosting, without_secrets=secrets)
     _tell(opened, candidate, report, secrets)
     if json:
         print_json(_report(candidate, new, report))
@@ -155,11 +163,13 @@ def add(
 def _tell(opened: Application, candidate: Candidate, report: Report, secrets: list[str]) -> None:
     """What was written down, and what somebody should know about it."""
     say(f"recorded in {opened.project.policy_file} and {opened.project.lock_file.name}")
+    policy = opened.project.policy()
+    say(f"it runs in a {isolation_of(policy.tools[candidate.name], policy)}")
     if secrets:
         say(f"secrets of the other artifact do not go over to it: {', '.join(secrets)}")
     for notice in notices_in(report):
         warn(notice.message)
-    warn_about_limits(candidate, opened.project.policy().tools[candidate.name].limits)
+    warn_about_limits(candidate, policy.tools[candidate.name].limits)
 
 
 def _write_draft(opened: Application, source: str) -> None:
@@ -279,6 +289,13 @@ def _carried(
         for capability in others
         if typer.confirm(f"grant {capability} to this one too?", default=False, err=True)
     ]
+
+
+def _not_carried(hosting: Hosting, present: ToolPolicy | None) -> Hosting:
+    """`hosting` for another artifact: that one ran without a kernel wall is no word about it."""
+    if hosting.isolation is None and present is not None and present.isolation == "thread":
+        return replace(hosting, isolation="unsaid")
+    return hosting
 
 
 def _spelled(capabilities: list[Capability]) -> list[str]:

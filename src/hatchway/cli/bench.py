@@ -25,6 +25,7 @@ class Table(StrEnum):
     audit = "audit"
     egress = "egress"
     catalog = "catalog"
+    workers = "workers"
 
 
 Which = Annotated[

@@ -145,11 +145,12 @@ def _next_step(denial: Denial, way: str, *, is_code: bool) -> str:
     if denial.capability == "net.http":
         return ""  # no grant would allow it, and the event says which rule forbids it
     if kind == "net" and is_code:
-        # Neither urllib nor anything else in an interpreter speaks HTTP without a socket.
-        what = "code has no sockets and no urllib, but may call a tool that has net.http"
-        return f"{what}: {way} tool=NAME"
-    words = {"net": "raw sockets", "tool": "calls to other tools"}
-    return f"this version of Hatchway cannot grant {words.get(kind, kind)} yet"
+        # The broker reads along with a tool that speaks HTTP, and only passes a socket's bytes on.
+        what = "code may call a tool that has net.http"
+        return f"{what}: {way} tool=NAME; or use a socket of its own: {way} net.socket=HOST:PORT"
+    if kind == "net":
+        return f"{way} {denial.capability}=HOST:PORT"
+    return f"nothing grants {kind}"
 
 
 def resolved(catalog: Catalog, name: str) -> str:

@@ -15,6 +15,8 @@ from hatchway.cli.options import Json, application
 from hatchway.cli.output import plural, print_json, print_line, say
 from hatchway.core.capability import HttpAccess, ToolUse
 from hatchway.core.errors import ConfigError, HatchwayError
+from hatchway.core.untrusted import harmless
+from hatchway.policy.decide import is_on_network, isolation_of
 from hatchway.policy.reach import reach_in_words
 from hatchway.runtime.secrets import require_authorities, with_secrets
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hatchway.compose import Application
+    from hatchway.core.isolation import Layer
+    from hatchway.workers.confinement.probing import Wall
 
 State = Literal["ok", "note", "problem"]
 
@@ -171,9 +175,45 @@ def _files(opened: Application) -> Iterator[Check]:
         yield Check(name="files", state="note", detail=detail, hint="Linux 5.6 or newer has it")
 
 
-def _limits_of_this_version(_opened: Application) -> Iterator[Check]:
-    detail = "this version runs guests in its own process, without a second wall"
-    yield Check(name="kernel wall", state="note", detail=detail)
+def _kernel_walls(opened: Application) -> Iterator[Check]:
+    """Every layer around workers, put up and tried; then who runs without any."""
+    required = _required(opened)
+    yield from (_kernel_wall(wall, required) for wall in opened.walls())
+    policy = opened.project.in_force().policy
+    for name, entry in policy.tools.items():
+        if is_on_network(entry) and isolation_of(entry, policy) == "thread":
+            detail = "may use the network, and runs in Hatchway's own process without these walls"
+            hint = f'isolation = "worker" in [tools.{name}]'
+            yield Check(name=f"tool {name}", state="note", detail=detail, hint=hint)
+
+
+def _required(opened: Application) -> tuple[Layer, ...]:
+    """The layers that the policy demands; none where it cannot be read, which shows elsewhere."""
+    try:
+        return opened.project.in_force().policy.workers.require
+    except HatchwayError:
+        return ()
+
+
+def _kernel_wall(wall: Wall, required: tuple[Layer, ...]) -> Check:
+    name, detail = f"kernel wall: {wall.layer}", harmless(wall.detail, limit=300)
+    if wall.holds:
+        cost = "" if wall.cost_us is None else f"; putting it up takes {wall.cost_us} µs"
+        return Check(name=name, state="ok", detail=detail + cost)
+    if wall.layer in required:
+        detail = f"the policy requires it, and it does not hold here: {detail}"
+        return Check(name=name, state="problem", detail=detail, hint=_WALL_HINTS[wall.layer])
+    detail = f"it does not hold here, and workers go without it: {detail}"
+    return Check(name=name, state="note", detail=detail, hint=_WALL_HINTS[wall.layer])
+
+
+_WALL_HINTS: dict[Layer, str] = {
+    "landlock": "Linux 6.12 or newer has all of it; `landlock` must be among the kernel's `lsm=`",
+    "seccomp": "a kernel built with CONFIG_SECCOMP_FILTER, or a container that allows seccomp",
+    "namespaces": "user namespaces for this user: see `sysctl user.max_user_namespaces "
+    "kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns`",
+    "limits": "Linux has them",
+}
 
 
 _AMBIENT = ("http_proxy", "https_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir")
@@ -226,5 +266,5 @@ _LOOKS: dict[str, Callable[[Application], Iterator[Check]]] = {
     "network": _network,
     "tools": _inner_calls,
     "events": _events,
-    "version": _limits_of_this_version,
+    "kernel walls": _kernel_walls,
 }

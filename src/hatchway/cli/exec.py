@@ -17,9 +17,11 @@ from hatchway.cli.options import (
     Allow,
     Chosen,
     CompilerOption,
+    IsolationOption,
     Json,
     LimitOption,
     compiler_named,
+    isolation_named,
     limits,
 )
 from hatchway.cli.options import spelled_limits as spelled
@@ -90,6 +92,7 @@ def exec_code(
     out: Out = None,
     overwrite: Overwrite = False,
     compiler: CompilerOption = None,
+    isolation: IsolationOption = None,
     json: Json = False,
 ) -> int:
     """Run Python or JavaScript once, with what --allow grants and nothing else.
@@ -108,6 +111,7 @@ def exec_code(
         allow=tuple(allow or ()),
         limits=spelled(limit),
         compiler=compiler_named(compiler),
+        isolation=isolation_named(isolation),
         place="the command line",
     )
     place = Workplace(asked, config=None if chosen is None else chosen.config, door="cli", tell=say)

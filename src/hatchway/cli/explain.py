@@ -28,11 +28,14 @@ def explain(
                 "reason": answer.reason,
                 "without": answer.without,
                 "hint": answer.hint,
+                "runs": answer.where,
             }
         )
         return
     print_line(f"{'allowed' if answer.is_allowed else 'denied'}: {answer.reason}")
     if answer.without:
         print_line(f"without it the guest sees {answer.without}")
+    if answer.where:
+        print_line(f"it runs {answer.where}")
     if answer.hint:
         say(f"  hint: {answer.hint}")

@@ -8,6 +8,7 @@ import typer
 
 from hatchway.cli.options import Json, application
 from hatchway.cli.output import print_json, print_table, say, warn
+from hatchway.policy.decide import isolation_of
 
 if TYPE_CHECKING:
     from hatchway.runtime.catalog import Catalog
@@ -54,6 +55,7 @@ def entry(catalog: Catalog, owner: str) -> dict[str, Any]:
         "kind": None if locked is None else locked.kind,
         "tools": tools,
         "grants": [str(capability) for capability in policy.allow],
+        "isolation": isolation_of(policy, catalog.policy),
         "grade": None if locked is None else locked.grade,
         "signer": None if locked is None else ", ".join(locked.signers) or None,
         "state": _state(catalog, owner, tools),

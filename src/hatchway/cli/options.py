@@ -9,6 +9,7 @@ import typer
 
 from hatchway.core.capability import SocketAccess
 from hatchway.core.errors import ConfigError
+from hatchway.core.isolation import Isolation
 from hatchway.core.limits import Limits
 from hatchway.core.surface import Compiler
 from hatchway.policy.document import LIMIT_KEYS, unsupported_reason
@@ -52,6 +53,15 @@ CompilerOption = Annotated[
         "--compiler",
         metavar="COMPILER",
         help="Pin the compiler: cranelift or winch. By default the one that fits.",
+    ),
+]
+IsolationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--isolation",
+        metavar="WHERE",
+        help="Where it runs: in a thread of Hatchway's, or in a worker process of its own. "
+        "By default a worker for what may use the network.",
     ),
 ]
 
@@ -107,13 +117,23 @@ def compiler_named(text: str | None) -> Compiler | None:
     Raises:
         ConfigError: There is none of that name.
     """
-    for known in get_args(Compiler):
-        if text == known:
-            return cast("Compiler", known)
-    if text is not None:
-        message = f"--compiler is one of {', '.join(get_args(Compiler))}; got {text!r}"
+    return cast("Compiler | None", _one_of("--compiler", get_args(Compiler), text))
+
+
+def isolation_named(text: str | None) -> Isolation | None:
+    """The isolation of `--isolation`.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    return cast("Isolation | None", _one_of("--isolation", get_args(Isolation), text))
+
+
+def _one_of(option: str, known: tuple[str, ...], text: str | None) -> str | None:
+    if text is not None and text not in known:
+        message = f"{option} is one of {', '.join(known)}; got {text!r}"
         raise ConfigError(message)
-    return None
+    return text
 
 
 def spelled_limits(texts: list[str] | None) -> dict[str, str | int]:

@@ -12,11 +12,13 @@ from hatchway.cli.call import OPERATOR, interruptible, report, say_denials
 from hatchway.cli.options import (
     Allow,
     CompilerOption,
+    IsolationOption,
     Json,
     LimitOption,
     application,
     compiler_named,
     grantable,
+    isolation_named,
     limits,
 )
 from hatchway.cli.output import complain, print_json, say, write_bytes
@@ -55,9 +57,11 @@ def run_file(
     file: File,
     words: Words = None,
     function: Function = None,
+    *,
     allow: Allow = None,
     limit: LimitOption = None,
     compiler: CompilerOption = None,
+    isolation: IsolationOption = None,
     json: Json = False,
 ) -> int:
     """Run a WebAssembly file once, with what --allow grants and nothing else."""
@@ -65,7 +69,9 @@ def run_file(
     granted, bounds = grantable(allow), limits(limit)
     _require_no_tools(granted, file)
     opened.witness.on_failure = say
-    runtime, tools = opened.one_off.runtime(file, granted, bounds, compiler_named(compiler))
+    runtime, tools = opened.one_off.runtime(
+        file, granted, bounds, compiler_named(compiler), isolation_named(isolation)
+    )
     try:
         tool = _chosen(tools, function)
         arguments = _arguments(tool, words or [])

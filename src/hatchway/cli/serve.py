@@ -124,6 +124,7 @@ def _serve(
         raise ConfigError(message, code="config.bad_address") from error
     finally:
         watcher.stop()
+        opened.guests.close()
         opened.record("server.stopped", Severity.INFORMATIONAL, "the server stopped")
 
 

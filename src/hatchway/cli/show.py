@@ -11,6 +11,7 @@ from hatchway.cli.options import Json, Name, application
 from hatchway.cli.output import print_json, print_line
 from hatchway.cli.remove import require_tool
 from hatchway.core.untrusted import printable
+from hatchway.policy.explain import where
 from hatchway.policy.units import spell_bytes, spell_seconds
 from hatchway.runtime.effects import annotations_of
 
@@ -40,6 +41,7 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
             f"to {secret['to']} as {secret['header']}"
         )
     print_line(f"{'compiler':<10} {'-' if compilation is None else compilation}")
+    print_line(f"{'runs':<10} {where(catalog.policy, catalog.policy.tools[name])}")
     print_line(f"{'limits':<10} {_spelled(catalog.policy.tools[name].limits)}")
     for tool in report["functions"]:
         print_line(f"tool       {tool['name']}: {printable(tool['description'], limit=300)}")

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatchway.core.untrusted import printable
+from hatchway.policy.decide import is_on_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatchway.core.capability import HttpAccess
+    from hatchway.core.capability import HttpAccess, SocketAccess
     from hatchway.policy.document import Policy, ToolPolicy
     from hatchway.policy.secrets import SecretRule
 
@@ -38,6 +39,8 @@ def _tool(name: str, entry: ToolPolicy) -> Iterator[str]:
     else:
         yield about
         yield from (f"    {each}" for each in granted)
+    if entry.isolation == "thread" and is_on_network(entry):
+        yield "    runs in Hatchway's own process, though it may use the network"
     yield from map(_secret, entry.secrets)
 
 
@@ -61,8 +64,8 @@ def _flow(policy: Policy) -> Iterator[str]:
         yield f"  after a private read, a call reaches {origins}"
 
 
-def _origin(origin: HttpAccess) -> str:
-    return _whole(str(origin).removeprefix("net.http="))
+def _origin(origin: HttpAccess | SocketAccess) -> str:
+    return _whole(str(origin).removeprefix("net.http=").replace("net.socket=", "tcp://"))
 
 
 def _whole(text: str) -> str:

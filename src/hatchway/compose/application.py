@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hatchway
+from hatchway.compose.compiling import compiler_confinement
 from hatchway.compose.granting import Granting
+from hatchway.compose.isolating import IsolatingSandbox
+from hatchway.compose.recorder import Recorder
+from hatchway.compose.walls import walls_here, with_required_walls
 from hatchway.core.errors import ConfigError, HatchwayError
-from hatchway.core.events import Event, Severity
-from hatchway.core.untrusted import harmless
 from hatchway.egress.broker import Broker
 from hatchway.engine.cache import CompiledCache
 from hatchway.engine.files.host import is_available
@@ -30,11 +32,9 @@ from hatchway.runtime.interpreters import ready, tell_terminal
 from hatchway.runtime.keeping import Keeper
 from hatchway.runtime.one_off import OneOff
 from hatchway.runtime.overrides import lapsed
-from hatchway.runtime.pinning import DRIFT_CODES
 from hatchway.runtime.previous import PreviousPins
 from hatchway.runtime.project import Found, Project, find_project
 from hatchway.runtime.pruning import pinned_anywhere
-from hatchway.runtime.recording import Witness, now_ms
 from hatchway.runtime.reloading import Reloader, Sources
 from hatchway.runtime.remembered import RememberedPins
 from hatchway.runtime.runtime import Runtime
@@ -42,20 +42,20 @@ from hatchway.runtime.secrets import redactor_of, require_authorities, with_secr
 from hatchway.runtime.settings import Directories, directories, source_settings
 from hatchway.runtime.trusting import Trusting
 from hatchway.runtime.updating import Updater
+from hatchway.runtime.witness import Witness
 from hatchway.telemetry.log import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import date
 
+    from hatchway.compose.walls import FindWalls
     from hatchway.core.capability import Capability
-    from hatchway.core.events import EventName
-    from hatchway.core.surface import Compiler
     from hatchway.engine.settings import EngineSettings
     from hatchway.policy.document import Policy
+    from hatchway.policy.workers import Workers
     from hatchway.registry.collecting import Removed
     from hatchway.runtime.project import Reading
-    from hatchway.runtime.trusting import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +67,14 @@ class Application:
         found: The policy in force, and those that were passed over.
         engine_settings: How guests are run; None for the defaults.
         engine: One that is there already; None has one made.
+        walls: Finds out which kernel walls hold on this machine.
     """
 
     directories: Directories
     found: Found
     engine_settings: EngineSettings | None = None
     engine: EngineSandbox | None = None
+    walls: FindWalls = walls_here
 
     @property
     def project(self) -> Project:
@@ -96,7 +98,20 @@ class Application:
             return self.engine
         own = self.directories
         cache = CompiledCache(own.compiled, own.compiled_key)
-        return EngineSandbox(artifacts=self.store.get, cache=cache, settings=self.engine_settings)
+        return EngineSandbox(
+            artifacts=self.store.get,
+            cache=cache,
+            settings=self.engine_settings,
+            confinement=lambda: compiler_confinement(self.walls),
+        )
+
+    @cached_property
+    def guests(self) -> IsolatingSandbox:
+        """Where guests run: in the engine of this process, or in workers."""
+        return IsolatingSandbox(self.sandbox, self.broker, self.witness, self._workers)
+
+    def _workers(self) -> Workers:
+        return self.project.in_force().policy.workers
 
     @cached_property
     def broker(self) -> Broker:
@@ -107,6 +122,11 @@ class Application:
     def witness(self) -> Witness:
         """The event log, and whoever watches."""
         return Witness(self.events)
+
+    @cached_property
+    def record(self) -> Recorder:
+        """Puts something other than a call on record."""
+        return Recorder(self.events)
 
     @cached_property
     def admission(self) -> Admission:
@@ -123,6 +143,14 @@ class Application:
             ConfigError: It is not in force, or cannot be read.
         """
         return with_host_environment(self.project.in_force().policy)
+
+    def in_force(self) -> Policy:
+        """The policy in force, on a machine with every kernel wall that it demands.
+
+        Raises:
+            ConfigError: It is not in force, or `config.missing_layer`.
+        """
+        return with_required_walls(self.project.in_force().policy, self.walls)
 
     def policy_of(self, name: str) -> Policy:
         """The policy in force, with all that a call of the entry `name` would bring with it."""
@@ -192,6 +220,15 @@ class Application:
             stack.pop_all()
         return Generation(catalog, opened.close)
 
+    def served(self, reading: Reading, *, secrets_of: Collection[str] | None = None) -> Generation:
+        """`generation` for calls: it also needs every kernel wall that the policy demands.
+
+        Raises:
+            ConfigError: `config.missing_layer`.
+        """
+        with_required_walls(reading.policy, self.walls)
+        return self.generation(reading, secrets_of=secrets_of)
+
     def runtime(
         self, owner: str | None = None, tell: Callable[[str], None] | None = None
     ) -> Runtime:
@@ -207,11 +244,11 @@ class Application:
         """
         self.witness.on_failure = tell
         self._admit_new()
-        generation = self.generation(
+        generation = self.served(
             self.project.in_force(), secrets_of=None if owner is None else (owner,)
         )
-        self.record_quarantined(generation.catalog)
-        return Runtime(generation, self.sandbox, self.events, self.broker)
+        self.record.quarantined(generation.catalog)
+        return Runtime(generation, self.guests, self.events, self.broker)
 
     def live(self, tell: Callable[[str], None]) -> tuple[Runtime, Reloader]:
         """A runtime over the catalog as it is now, and what keeps it in step with its files.
@@ -222,16 +259,17 @@ class Application:
         self._admit_new()
         reading = self.project.in_force()
         self.witness.on_denial = self.witness.on_failure = tell
-        runtime = Runtime(self.generation(reading), self.sandbox, self.witness, self.broker)
-        self.record_quarantined(runtime.catalog)
+        runtime = Runtime(self.served(reading), self.guests, self.witness, self.broker)
+        self.record.quarantined(runtime.catalog)
+        self.guests.warm(reading.policy)
         sources = Sources(
             watched=self.project.watched,
             read=self.project.settled,
-            build=self.generation,
+            build=self.served,
             today=today,
             admit_new=self._admit_new if self.project.is_own else None,
             events=self.events,
-            report=self.record_quarantined,
+            report=self.record.quarantined,
             tell=tell,
         )
         return runtime, Reloader(runtime, sources, reading)
@@ -246,33 +284,15 @@ class Application:
         """
         return self.store.collect(pinned_anywhere(self.directories, self.project), dry_run=dry_run)
 
-    def record_quarantined(self, catalog: Catalog) -> None:
-        """Put on record what is not offered and why; what drifted is a finding besides.
-
-        So is what is offered although nobody whom the policy trusts signed it.
-        """
-        for notice in catalog.notices:
-            self.record_notice(notice)
-        for item in catalog.quarantined:
-            locked = catalog.lock.tools.get(item.owner)
-            facts: dict[str, Any] = {
-                "tool": item.name,
-                "digest": None if locked is None else locked.digest,
-                "code": item.error.code,
-            }
-            self.record("tool.quarantined", Severity.MEDIUM, item.error.message, **facts)
-            if item.error.code in DRIFT_CODES:
-                self.record("tool.drifted", Severity.HIGH, item.error.message, **facts)
-
     @property
     def one_off(self) -> OneOff:
         """What runs files that are admitted nowhere."""
         return OneOff(
-            sandbox=self.sandbox,
+            sandbox=self.guests,
             events=self.events,
             egress=self.broker,
             with_directories=self.granting.all_opened,
-            policy=lambda: self.project.in_force().policy,
+            policy=self.in_force,
         )
 
     def _admit_new(self) -> None:
@@ -285,17 +305,6 @@ class Application:
                 # The catalog will say that it is not admitted, and the log why.
                 with contextlib.suppress(HatchwayError):
                     self.keeper.admit(name, entry.source, [])
-
-    def record_notice(self, notice: Notice) -> None:
-        """Put on record that something is used in spite of the trust policy."""
-        self.record(
-            notice.event,
-            Severity.HIGH,
-            notice.message,
-            tool=notice.tool,
-            digest=notice.digest,
-            code="admission.untrusted",
-        )
 
     @cached_property
     def trusting(self) -> Trusting:
@@ -332,33 +341,6 @@ class Application:
             trusting=self.trusting,
             today=today(),
             root=root,
-        )
-
-    def record(
-        self,
-        name: EventName,
-        severity: Severity,
-        message: str,
-        *,
-        tool: str | None = None,
-        digest: str | None = None,
-        code: str | None = None,
-        capability: str | None = None,
-        compiler: Compiler | None = None,
-    ) -> None:
-        """Put something other than a call on record."""
-        self.events.emit(
-            Event(
-                name=name,
-                time_ms=now_ms(),
-                severity=severity,
-                message=harmless(message, limit=500),
-                tool=tool,
-                digest=digest,
-                code=code,
-                capability=capability,
-                compiler=compiler,
-            )
         )
 
 

@@ -14,6 +14,7 @@ from hatchway.policy.document import VERSION, parse_policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hatchway.core.isolation import Isolation
     from hatchway.core.surface import Compiler
     from hatchway.policy.document import Policy
 
@@ -55,6 +56,7 @@ class Asked:
         limits: By the keys of `[tools.NAME.limits]`; strings with a unit, or plain numbers of
             bytes and seconds.
         compiler: The one to use; None leaves it to the host.
+        isolation: Where the code runs; None leaves it to what it was allowed.
         place: What complaints name as the place where all this is written.
     """
 
@@ -62,6 +64,7 @@ class Asked:
     secrets: tuple[Mapping[str, str], ...] = ()
     limits: Mapping[str, object] = field(default_factory=dict)
     compiler: Compiler | None = None
+    isolation: Isolation | None = None
     place: str = "Sandbox()"
 
     def policy(self, language: str) -> Policy:
@@ -79,6 +82,8 @@ class Asked:
         }
         if self.compiler is not None:
             entry["compiler"] = self.compiler
+        if self.isolation is not None:
+            entry["isolation"] = self.isolation
         try:
             text = tomlkit.dumps({"version": VERSION, "tools": {language: entry}})
         except (TypeError, ValueError) as error:  # no value of TOML

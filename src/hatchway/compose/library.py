@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hatchway.compose.asked import Duration, Size
     from hatchway.compose.outcome import CodeOutcome
+    from hatchway.core.isolation import Isolation
     from hatchway.core.surface import Compiler
 
 Events: TypeAlias = "bool | Callable[[Mapping[str, Any]], object]"
@@ -66,6 +67,8 @@ class Sandbox:
         events: Whether events are written to the event log. A function is told of each instead.
         progress: Whether slow first steps are told on stderr; by default where it is a terminal.
         compiler: `"cranelift"` or `"winch"`; by default the one that fits.
+        isolation: `"thread"` or `"worker"`: in this process, or in one of its own that gave up
+            everything the code was not allowed. By default a worker for what may use the network.
 
     Raises:
         ConfigError: Something is misspelt, contradicts itself or can never be granted.
@@ -88,6 +91,7 @@ class Sandbox:
         events: Events = True,
         progress: Progress = None,
         compiler: Compiler | None = None,
+        isolation: Isolation | None = None,
     ) -> None:
         named = {
             "memory": memory,
@@ -104,6 +108,7 @@ class Sandbox:
                 secrets=tuple(secrets),
                 limits={**(limits or {}), **given},
                 compiler=compiler,
+                isolation=isolation,
             ),
             config=None if config is None else Path(config),
             sink=None if events is True else Watcher(events or None),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import hatchway
 from hatchway.compose.application import open_application
 from hatchway.compose.functions import HostFunctions
+from hatchway.compose.isolating import IsolatingSandbox
 from hatchway.compose.shared import shared
 from hatchway.core.call import Principal, ToolCall
 from hatchway.core.capability import HttpAccess, ToolUse
@@ -20,15 +21,16 @@ from hatchway.core.events import to_ocsf
 from hatchway.core.json_text import encoder
 from hatchway.core.untrusted import printable
 from hatchway.egress.broker import Broker
+from hatchway.policy.decide import isolation_of
 from hatchway.policy.document import LOCAL_TENANT
 from hatchway.runtime.catalog import Catalog, catalog_of
 from hatchway.runtime.environment import with_host_environment
 from hatchway.runtime.generations import Generation
-from hatchway.runtime.recording import Witness
 from hatchway.runtime.runtime import Runtime
 from hatchway.runtime.secrets import redactor_of, require_authorities, with_secrets
 from hatchway.runtime.settings import directories
 from hatchway.runtime.toolset import tools_of
+from hatchway.runtime.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,6 +105,12 @@ class Workplace:
         self._functions = functions or {}
         self.witness = Witness(self._shared.events if sink is None else sink)
         self._broker = Broker(self.witness)
+        self._guests = IsolatingSandbox(
+            self._shared.engine,
+            self._broker,
+            self.witness,
+            lambda: self._application.in_force().workers,
+        )
         self._lock = threading.Lock()
         self._runtimes: dict[str, Runtime] = {}
         self._generations: list[Generation] = []
@@ -158,6 +166,7 @@ class Workplace:
             generations, self._generations = self._generations, []
         for generation in generations:
             generation.retire()
+        self._guests.close()
         self._broker.close()
 
     # One language
@@ -173,7 +182,7 @@ class Workplace:
             generation = Generation(catalog, stack.pop_all().close)
         self._generations.append(generation)
         functions = partial(HostFunctions, self._functions) if self._functions else None
-        return Runtime(generation, self._shared.engine, self.witness, self._broker, functions)
+        return Runtime(generation, self._guests, self.witness, self._broker, functions)
 
     def _catalog(self, asked: Policy, tool: Tool, stack: contextlib.ExitStack) -> Catalog:
         """What the code may use: its own tool, and those of the policy in force it asked for."""
@@ -181,10 +190,14 @@ class Workplace:
         asked = replace(asked, tools={tool.owner: replace(entry, name=tool.owner)})
         uses = [item for item in entry.allow if isinstance(item, ToolUse)]
         others = self._others(uses, stack)
-        if uses or any(isinstance(item, HttpAccess) for item in entry.allow):
-            # A proxy that everything goes through, and a rule about flows, hold here too.
-            in_force = self._application.project.in_force().policy
-            asked = replace(asked, route=in_force.route, flow=in_force.flow)
+        in_worker = isolation_of(entry, asked) == "worker"
+        if uses or in_worker or any(isinstance(item, HttpAccess) for item in entry.allow):
+            # Walls that must stand, a proxy that everything goes through, and a rule about
+            # flows hold here too.
+            in_force = self._application.in_force()
+            asked = replace(
+                asked, route=in_force.route, flow=in_force.flow, workers=in_force.workers
+            )
             require_authorities(asked.route)
         policy, failures, opened = self._application.granting.opened(
             with_secrets(with_host_environment(asked))
@@ -207,7 +220,7 @@ class Workplace:
         if not uses:
             return None
         project = self._application.project
-        generation = self._application.generation(project.in_force())
+        generation = self._application.served(project.in_force())
         stack.callback(generation.retire)
         catalog = generation.catalog
         for use in uses:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import hatchway
 from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
+from hatchway.compose.compiling import compiler_confinement
+from hatchway.compose.walls import walls_here
 from hatchway.engine.cache import CompiledCache
 from hatchway.engine.sandbox import EngineSandbox
 from hatchway.registry.source import read_source
@@ -45,7 +47,11 @@ class Shared:
 
     def __init__(self, own: Directories) -> None:
         cache = CompiledCache(own.compiled, own.compiled_key)
-        self.engine = EngineSandbox(artifacts=ArtifactStore(own.artifacts).get, cache=cache)
+        self.engine = EngineSandbox(
+            artifacts=ArtifactStore(own.artifacts).get,
+            cache=cache,
+            confinement=lambda: compiler_confinement(walls_here),
+        )
         self._own = own
         self._lock = threading.Lock()
         self._loaded: dict[tuple[str, Compiler | None], Interpreter] = {}

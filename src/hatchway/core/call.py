@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,20 @@ class ToolCall:
     arguments: Mapping[str, Any]
     parent_id: str | None = None
     depth: int = 1
+
+
+class Withdrawal(Protocol):
+    """Whether a call is to end, as whoever runs its guest looks at it."""
+
+    @property
+    def is_requested(self) -> bool:
+        """The call is to end."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why the host took the call away, where it did."""
+        ...
 
 
 class Cancellation:

@@ -101,11 +101,23 @@ class HttpAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketAccess:
-    """Raw sockets or name look-ups for one host and port."""
+    """TCP connections to one host and port, or look-ups of one name.
+
+    A connection needs the address; its grant allows to look the name up as well.
+
+    Attributes:
+        kind: `socket` for connections, `dns` for look-ups alone.
+        host: Lower case.
+        port: A look-up has none; it is spelled all the same.
+        is_internal: The host may be a private or loopback address.
+        is_private: What is read there counts as private for flow rules.
+    """
 
     kind: Literal["socket", "dns"]
     host: str
     port: int
+    is_internal: bool = False
+    is_private: bool = False
 
     @property
     def name(self) -> str:
@@ -113,7 +125,9 @@ class SocketAccess:
         return f"net.{self.kind}"
 
     def __str__(self) -> str:
-        return f"{self.name}={self.host}:{self.port}"
+        options = ";internal" if self.is_internal else ""
+        options += ";private" if self.is_private else ""
+        return f"{self.name}={self.host}:{self.port}{options}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

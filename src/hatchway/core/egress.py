@@ -1,7 +1,8 @@
 """What a call may do on the network, and how its requests find the broker.
 
 A guest never holds a socket. The host functions it calls hand its requests to the broker on
-loopback, which decides about each of them, and which alone talks to the world.
+loopback, which decides about each of them, and which alone talks to the world. A TCP connection
+of a guest is a tunnel through the broker, and counts as one request.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from hatchway.core.call import ToolCall
-    from hatchway.core.capability import HttpAccess
+    from hatchway.core.capability import HttpAccess, SocketAccess
     from hatchway.core.secret import Secret
     from hatchway.core.tool import Tool
     from hatchway.core.traces import Traces
@@ -26,13 +27,15 @@ class EgressLimits:
     """What the requests of one call, and of one tool of one tenant, may consume.
 
     Attributes:
-        request_bytes: The body of one request.
-        response_bytes: The body of one response, as it comes over the network. The guest
-            unpacks what is compressed itself, within its own limits.
+        request_bytes: The body of one request, or what is sent over one connection.
+        response_bytes: The body of one response, or what is received over one connection, as
+            it comes over the network. The guest unpacks what is compressed itself, within its
+            own limits.
         header_bytes: All header fields of one request or one response.
         connect_seconds: Looking a name up, connecting and the TLS handshake.
         first_byte_seconds: From the end of the request to the head of the response.
-        total_seconds: From the beginning of a request to the end of its response.
+        total_seconds: From the beginning of a request to the end of its response, or of a
+            connection to its end.
         concurrent: Requests under way at once, of one tool and tenant.
         per_minute: Requests begun in a minute, of one tool and tenant.
     """
@@ -75,10 +78,11 @@ class FlowRule:
     """What a call may still reach once it has read something private.
 
     Attributes:
-        may_reach: The origins that remain. None of them is a grant by itself.
+        may_reach: The origins, and the hosts and ports, that remain. None of them is a grant
+            by itself.
     """
 
-    may_reach: tuple[HttpAccess, ...] = ()
+    may_reach: tuple[HttpAccess | SocketAccess, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +106,11 @@ class EgressGrant:
         origins: Where requests may go.
         secrets: What is put into them, by origin.
         flow: What changes after a private read; None where no such rule is switched on.
+        sockets: Where TCP connections may lead, and which names may be looked up.
     """
 
     origins: tuple[HttpAccess, ...]
+    sockets: tuple[SocketAccess, ...] = ()
     secrets: tuple[BoundSecret, ...] = ()
     limits: EgressLimits = field(default_factory=EgressLimits)
     flow: FlowRule | None = None

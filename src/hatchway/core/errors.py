@@ -206,6 +206,12 @@ class UncheckedOutputError(GuestError):
     code = "guest.output_unchecked"
 
 
+class WorkerFailedError(GuestError):
+    """The worker process that ran the guest died, or said what no worker says; `details` why."""
+
+    code = "guest.worker_failed"
+
+
 class CodeError(HatchwayError):
     """Code that an interpreter ran did not come to its end, and somebody asked for its value.
 

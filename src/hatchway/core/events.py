@@ -2,8 +2,8 @@
 
 One `Event` becomes one JSON object a line. The classes and required fields are those of
 the Open Cybersecurity Schema Framework 1.8.0; what OCSF has no field for stands under
-`unmapped.hatchway`. `SCHEMA` describes the whole record and every event the tests see is
-checked against it.
+`unmapped.hatchway`. `core.event_schema` describes the whole record, and every event the tests
+see is checked against it.
 
 Events never hold arguments, results or secrets; a digest of the arguments at most. Text
 that a guest chose must be escaped and bounded before it gets here.
@@ -13,16 +13,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from hatchway.core.call import NOTHING_GATED
-from hatchway.core.surface import Compiler
-from hatchway.core.tools import MAX_TOOL_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatchway.core.call import Gated, Principal, Usage
+    from hatchway.core.surface import Compiler
 
 OCSF_VERSION = "1.8.0"
 SCHEMA_VERSION = 1
@@ -34,6 +33,8 @@ EventName: TypeAlias = Literal[
     "call.refused",
     "capability.denied",
     "http.request",
+    "socket.connection",
+    "name.lookup",
     "secret.leak_blocked",
     "tool.admitted",
     "tool.refused",
@@ -47,6 +48,8 @@ EventName: TypeAlias = Literal[
     "policy.trusted",
     "policy.reloaded",
     "policy.stale",
+    "worker.violation",
+    "worker.ended",
     "server.started",
     "server.stopped",
     "server.degraded",
@@ -95,6 +98,31 @@ class HttpTrace(NamedTuple):
     error: str | None = None
 
 
+class SocketTrace(NamedTuple):
+    """One TCP connection of a guest, or one look-up of a name, and what became of it.
+
+    Attributes:
+        to: `HOST:PORT`, or the name; escaped and bounded: a guest may have chosen it.
+        address: Where a connection led in the end; empty where it led nowhere.
+        decision: Whether policy let it pass.
+        rule: What decided: the grant, as policy spells it, or the dotted name of the rule that
+            stopped it.
+        sent_bytes: Of the guest's.
+        received_bytes: On their way to the guest.
+        wall_us: From the beginning to the end.
+        error: Why it did not come to its end, in the words of `wasi:http`.
+    """
+
+    to: str
+    address: str
+    decision: Literal["allowed", "denied"]
+    rule: str
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    wall_us: int = 0
+    error: str | None = None
+
+
 class Event(NamedTuple):
     """One thing worth knowing later. A tuple, because every call makes one.
 
@@ -112,6 +140,7 @@ class Event(NamedTuple):
         depth: How many calls stood inside each other, for one that another tool made; else 0.
         frames: Where a trapped guest stood.
         http: What was asked of which origin.
+        tenant: Whose it was, where nobody who asked is known.
         policy_stale: An edit of the policy could not be read; the last good one applies.
         details: Further facts, JSON-ready.
     """
@@ -136,6 +165,8 @@ class Event(NamedTuple):
     denials: int = 0
     frames: tuple[str, ...] = ()
     http: HttpTrace | None = None
+    socket: SocketTrace | None = None
+    tenant: str | None = None
     policy_stale: bool = False
     depth: int = 0
     details: Mapping[str, Any] = MappingProxyType({})
@@ -196,8 +227,12 @@ def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:
             return _denial(event)
         case "http.request":
             return _http(event)
-        case "tool.drifted" | "trust.overridden" | "trust.reported" | "secret.leak_blocked":
+        case "socket.connection" | "name.lookup":
+            return _socket(event)
+        case _ if event.name in _TITLES:
             return 2, 1, _finding(event)
+        case "worker.ended":
+            return 6, 4, {"class_uid": 6002, "app": {"name": "hatchway worker"}}
         case "server.started" | "server.stopped" | "server.degraded":
             activity = {"server.started": 3, "server.stopped": 4}.get(event.name, 99)
             return 6, activity, {"class_uid": 6002, "app": {"name": "hatchway serve"}}
@@ -253,6 +288,27 @@ def _http(event: Event) -> tuple[int, int, dict[str, Any]]:
     return 4, _HTTP_ACTIVITIES.get(trace.method, 99), own
 
 
+def _socket(event: Event) -> tuple[int, int, dict[str, Any]]:
+    trace = event.socket
+    assert trace is not None, "a connection's event holds the connection"
+    is_allowed = trace.decision == "allowed"
+    endpoint = {"name": trace.to}
+    if trace.address:
+        endpoint["ip"] = trace.address
+    own: dict[str, Any] = {
+        "class_uid": 4001,
+        "dst_endpoint": endpoint,
+        "action_id": 1 if is_allowed else 2,
+        "disposition_id": 1 if is_allowed else 2,
+        "status_id": 1 if is_allowed and trace.error is None else 2,
+    }
+    if is_allowed:
+        own["traffic"] = {"bytes_in": trace.received_bytes, "bytes_out": trace.sent_bytes}
+    # 2 is "close", 5 "refuse", and a look-up none of what OCSF lists.
+    activity = 5 if not is_allowed else 2 if event.name == "socket.connection" else 99
+    return 4, activity, own
+
+
 def _api(event: Event) -> dict[str, Any]:
     door = "unknown" if event.principal is None else event.principal.door
     return {
@@ -267,12 +323,15 @@ _TITLES: dict[str, str] = {
     "tool.drifted": "A tool is not what was approved",
     "trust.overridden": "A tool is used although its signatures are not what the policy asks for",
     "trust.reported": "A tool would be refused if the trust policy were enforced",
+    "worker.violation": "A worker process tried what its walls forbid",
 }
 
 
 def _finding(event: Event) -> dict[str, Any]:
     """What an analyst is to look into: the same finding for the same change of the same tool."""
     about = ":".join((event.tool or "", event.code or "", event.digest or ""))
+    if event.attempted is not None:
+        about += f":{event.attempted}"
     return {
         "class_uid": 2004,
         "finding_info": {
@@ -304,7 +363,9 @@ def _own_fields(event: Event) -> dict[str, Any]:
     if event.principal is not None:
         own["tenant"] = event.principal.tenant
         own["subject"] = event.principal.subject
-    texts = zip(_OPTIONAL_TEXT, event[_TEXT_AT:_TEXT_END], strict=True)
+    elif event.tenant is not None:
+        own["tenant"] = event.tenant
+    texts = zip(OPTIONAL_TEXT, event[_TEXT_AT:_TEXT_END], strict=True)
     own |= {name: text for name, text in texts if text is not None}
     if event.usage is not None:
         own["usage"] = event.usage._asdict()
@@ -320,6 +381,8 @@ def _further_fields(event: Event) -> dict[str, Any]:
     own: dict[str, Any] = {}
     if event.http is not None:
         own["http"] = event.http._asdict()
+    if event.socket is not None:
+        own["socket"] = event.socket._asdict()
     if event.frames:
         own["frames"] = list(event.frames)
     if event.policy_stale:
@@ -331,115 +394,12 @@ def _further_fields(event: Event) -> dict[str, Any]:
     return own
 
 
-_OPTIONAL_TEXT = (
-    "call_id",
-    "parent_call_id",
-    "tool",
-    "digest",
-    "code",
-    "capability",
-    "attempted",
-    "function",
-    "arguments_digest",
-    "compiler",
-)
+OPTIONAL_TEXT = (
+    "call_id", "parent_call_id", "tool", "digest", "code", "capability", "attempted", "function",
+    "arguments_digest", "compiler",
+)  # fmt: skip
+"""Fields of an event that go into its record as they are, where there is one."""
 
-_TEXT_AT = Event._fields.index(_OPTIONAL_TEXT[0])
-_TEXT_END = _TEXT_AT + len(_OPTIONAL_TEXT)
-assert Event._fields[_TEXT_AT:_TEXT_END] == _OPTIONAL_TEXT
-
-_TEXT = {"type": "string", "maxLength": 4096}
-_COUNT = {"type": "integer", "minimum": 0}
-_MEASURED = {"type": ["integer", "null"], "minimum": 0}
-
-
-def _closed(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "Hatchway event",
-    "type": "object",
-    "required": [
-        "class_uid",
-        "category_uid",
-        "activity_id",
-        "type_uid",
-        "time",
-        "severity_id",
-        "message",
-        "metadata",
-        "unmapped",
-    ],
-    "properties": {
-        "class_uid": {"enum": [1001, 2004, 3004, 4001, 4002, 6002, 6003]},
-        "category_uid": {"enum": [1, 2, 3, 4, 6]},
-        "activity_id": _COUNT,
-        "type_uid": _COUNT,
-        "time": _COUNT,
-        "severity_id": {"enum": [int(severity) for severity in Severity]},
-        "message": {**_TEXT, "pattern": r"^[^\x00-\x1f\x7f]*$"},
-        "unmapped": _closed(
-            {
-                "hatchway": _closed(
-                    {
-                        "event": {"enum": list(get_args(EventName))},
-                        "schema": {"const": SCHEMA_VERSION},
-                        "tenant": _TEXT,
-                        "subject": _TEXT,
-                        **dict.fromkeys(_OPTIONAL_TEXT, _TEXT),
-                        "digest": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
-                        "arguments_digest": {
-                            "type": "string",
-                            "pattern": "^sha256:[0-9a-f]{64}$",
-                        },
-                        "compiler": {"enum": list(get_args(Compiler))},
-                        "code": {"type": "string", "pattern": r"^[a-z_]+(\.[a-z_]+)*$"},
-                        "usage": _closed(
-                            dict.fromkeys(
-                                ("wall_us", "fuel", "memory_bytes", "output_bytes"), _MEASURED
-                            ),
-                            ("wall_us", "fuel", "memory_bytes", "output_bytes"),
-                        ),
-                        "gated": _closed(
-                            dict.fromkeys(("clock", "random", "env"), _COUNT),
-                            ("clock", "random", "env"),
-                        ),
-                        "denials": _COUNT,
-                        "http": _closed(
-                            {
-                                "method": _TEXT,
-                                "origin": _TEXT,
-                                "path_digest": {
-                                    "type": "string",
-                                    "pattern": "^sha256:[0-9a-f]{64}$",
-                                },
-                                "decision": {"enum": ["allowed", "denied"]},
-                                "rule": _TEXT,
-                                "status": _MEASURED,
-                                "sent_bytes": _COUNT,
-                                "received_bytes": _COUNT,
-                                "wall_us": _COUNT,
-                                "error": {"type": ["string", "null"], "maxLength": 100},
-                            },
-                            HttpTrace._fields,
-                        ),
-                        "frames": {"type": "array", "items": _TEXT, "maxItems": 16},
-                        "policy_stale": {"const": True},
-                        "depth": {"type": "integer", "minimum": 2, "maximum": MAX_TOOL_DEPTH},
-                        "details": {"type": "object"},
-                    },
-                    ("event", "schema"),
-                )
-            },
-            ("hatchway",),
-        ),
-    },
-}
-"""JSON Schema of every line Hatchway writes to its event log."""
+_TEXT_AT = Event._fields.index(OPTIONAL_TEXT[0])
+_TEXT_END = _TEXT_AT + len(OPTIONAL_TEXT)
+assert Event._fields[_TEXT_AT:_TEXT_END] == OPTIONAL_TEXT

@@ -8,6 +8,10 @@ answer is 200 with a body of frames; anything else means that the ticket is void
     request:   HEAD (JSON) · DATA* · END      and, between them,         PRIVATE
     response:  HEAD (JSON) · DATA* · END      or, at any point instead,  REFUSED (JSON)
 
+In the place of the request's HEAD there may be CONNECT: then DATA is what is said over a TCP
+connection, and each END closes one direction of it. Or LOOK_UP: then the fields of the response
+are the addresses of a name. Both are answered with a HEAD of status 200.
+
 Both bodies may flow at once. A body that stops without END or REFUSED was cut off. PRIVATE says
 that the call has read something private since the HEAD: what follows may hold it.
 """
@@ -15,13 +19,16 @@ that the call has read something private since the HEAD: what follows may hold i
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from hatchway.core.addresses import Address
 
 PATH = "/exchange"
 TOKEN_HEADER = "hatchway-token"  # noqa: S105 - the field's name
@@ -30,6 +37,7 @@ MAX_DATA = 1 << 16
 MAX_JSON = 1 << 20
 """Bytes of one HEAD or REFUSED frame."""
 _HEADER_BYTES = 5
+_ADDRESS = "address"
 
 ErrorCode: TypeAlias = Literal[
     "DNS-timeout",
@@ -68,6 +76,8 @@ class Kind(IntEnum):
     END = 3
     REFUSED = 4
     PRIVATE = 5
+    CONNECT = 6
+    LOOK_UP = 7
 
 
 _LONGEST = {
@@ -76,6 +86,8 @@ _LONGEST = {
     Kind.END: 0,
     Kind.REFUSED: MAX_JSON,
     Kind.PRIVATE: 0,
+    Kind.CONNECT: MAX_JSON,
+    Kind.LOOK_UP: MAX_JSON,
 }
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
@@ -100,6 +112,36 @@ class RequestHead:
     headers: Headers = ()
     redirects: int = 0
     has_read_private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectHead:
+    """A TCP connection as the guest asked for it, unchecked.
+
+    Attributes:
+        address: Of the other end, as text.
+        port: Of the other end.
+        has_read_private: The call has read a granted directory; for flow rules.
+    """
+
+    address: str
+    port: int
+    has_read_private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpHead:
+    """A name that the guest wants the addresses of, unchecked.
+
+    Attributes:
+        has_read_private: The call has read a granted directory; for flow rules.
+    """
+
+    name: str
+    has_read_private: bool = False
+
+
+Head: TypeAlias = RequestHead | ConnectHead | LookUpHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +226,14 @@ def request_frame(head: RequestHead) -> bytes:
     return frame(Kind.HEAD, _json({**_fields(head), "headers": _headers_out(head.headers)}))
 
 
+def head_frame(head: Head) -> bytes:
+    """`head` as the first frame of what is asked."""
+    if isinstance(head, RequestHead):
+        return request_frame(head)
+    kind = Kind.CONNECT if isinstance(head, ConnectHead) else Kind.LOOK_UP
+    return frame(kind, _json(_fields(head)))
+
+
 def response_frame(head: ResponseHead) -> bytes:
     """`head` as a HEAD frame."""
     return frame(Kind.HEAD, _json({**_fields(head), "headers": _headers_out(head.headers)}))
@@ -207,6 +257,49 @@ def read_request(payload: bytes) -> RequestHead:
     _require(type(found["redirects"]) is int and found["redirects"] >= 0)
     _require(type(found["has_read_private"]) is bool)
     return RequestHead(**{**found, "headers": _headers_in(found["headers"])})
+
+
+def read_head(kind: Kind, payload: bytes) -> Head:
+    """The head in the first frame of what is asked.
+
+    Raises:
+        ValueError: It is not of that form, or no head.
+    """
+    match kind:
+        case Kind.HEAD:
+            return read_request(payload)
+        case Kind.CONNECT:
+            found = _object(payload, ConnectHead)
+            _require(isinstance(found["address"], str) and type(found["port"]) is int)
+            _require(type(found["has_read_private"]) is bool)
+            return ConnectHead(**found)
+        case Kind.LOOK_UP:
+            found = _object(payload, LookUpHead)
+            _require(isinstance(found["name"], str))
+            _require(type(found["has_read_private"]) is bool)
+            return LookUpHead(**found)
+        case _:
+            message = "what is asked begins with a head"
+            raise ValueError(message)
+
+
+def addresses_head(addresses: Iterable[Address]) -> ResponseHead:
+    """What is answered to a LOOK_UP."""
+    fields = tuple((_ADDRESS, str(address).encode("ascii")) for address in addresses)
+    return ResponseHead(status=200, headers=fields)
+
+
+def addresses_in(head: ResponseHead) -> tuple[Address, ...]:
+    """The addresses that are answered to a LOOK_UP.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    return tuple(
+        ipaddress.ip_address(value.decode("ascii"))
+        for name, value in head.headers
+        if name == _ADDRESS
+    )
 
 
 def read_response(payload: bytes) -> ResponseHead:
@@ -233,7 +326,7 @@ def read_refusal(payload: bytes) -> Refusal:
     return Refusal(**found)
 
 
-def _fields(item: RequestHead | ResponseHead | Refusal) -> dict[str, Any]:
+def _fields(item: Head | ResponseHead | Refusal) -> dict[str, Any]:
     return {name: getattr(item, name) for name in item.__slots__}
 
 

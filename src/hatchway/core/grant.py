@@ -10,6 +10,7 @@ from hatchway.core.capability import Clock, RandomSource
 if TYPE_CHECKING:
     from hatchway.core.capability import Capability
     from hatchway.core.egress import EgressGrant
+    from hatchway.core.isolation import Isolation
     from hatchway.core.limits import Limits
     from hatchway.core.surface import Compiler
 
@@ -43,6 +44,9 @@ class Grant:
         workspace: The guest's name for its private directory; None without scratch space.
         compiler: The one whose code may run; None where the host chose.
         egress: What the broker may do for the call; None where no origin was granted.
+        isolation: Where the guest runs.
+        tenant: Whose call it is, and
+        owner: which policy entry's: no worker ever serves two tenants or two entries.
     """
 
     capabilities: tuple[Capability, ...]
@@ -52,6 +56,9 @@ class Grant:
     workspace: str | None = None
     compiler: Compiler | None = None
     egress: EgressGrant | None = None
+    isolation: Isolation = "thread"
+    tenant: str = ""
+    owner: str = ""
 
     @property
     def has_clock(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,15 +90,13 @@ def decode(text: str) -> Any:
 def _require_readable(text: str) -> None:
     """Refuse what nests too deeply, without following it down."""
     brackets = _NOT_BRACKETS.sub("", _STRINGS.sub("", text))
-    for _ in range(_MAX_READ_DEPTH + 1):
-        if not brackets:
-            return
-        # The innermost pairs; what was around them is innermost next.
-        brackets = brackets.replace("[]", "").replace("{}", "")
-    message = f"it nests deeper than {_MAX_READ_DEPTH}, or its brackets do not match"
-    raise ValueError(message)
+    # The reader goes down at what opens, and gives up where something else closes than was opened.
+    if any(depth > _MAX_READ_DEPTH for depth in accumulate(map(_STEPS.__getitem__, brackets))):
+        message = f"it nests deeper than {_MAX_READ_DEPTH}"
+        raise ValueError(message)
 
 
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _MAX_READ_DEPTH = 4 * MAX_DEPTH
 # A string that has no end is taken to the end, so that no quote is looked at twice.
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hatchway.core.call import Cancellation, Execution
+    from hatchway.core.call import Execution, Withdrawal
     from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
     from hatchway.core.surface import Compilation, Compiler, Surface
@@ -90,7 +90,7 @@ class Sandbox(Protocol):
         digest: str,
         invocation: Invocation,
         grant: Grant,
-        cancellation: Cancellation | None = None,
+        cancellation: Withdrawal | None = None,
         ticket: Ticket | None = None,
         tools: Tools | None = None,
         traces: Traces | None = None,

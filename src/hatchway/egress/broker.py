@@ -17,6 +17,7 @@ from hatchway.core.errors import InternalError
 from hatchway.egress.tickets import Admission, Admissions
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from hatchway.core.call import ToolCall
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hatchway.core.secret import Secret
     from hatchway.core.tool import Tool
     from hatchway.core.traces import Traces
+    from hatchway.egress.entrances import Entrance
     from hatchway.egress.listening import Listener
     from hatchway.egress.outside import Outside
     from hatchway.egress.recording import EventSink
@@ -93,6 +95,29 @@ class Broker:
                     message = f"the broker cannot listen on loopback: {error.strerror or error}"
                     raise InternalError(message) from error
 
+    def listen_at(self, given: socket.socket) -> Entrance:
+        """Answer at this socket as well: a worker opened it in a network namespace of its own.
+
+        Whoever gives it has it no more, also where it is refused. No copy of it may remain. A
+        ticket is good at any port of the broker.
+
+        Raises:
+            ValueError: It is no TCP socket that listens on 127.0.0.1.
+            InternalError: The broker cannot listen, or is closed.
+        """
+        from hatchway.egress.entrances import listening_socket
+
+        listening = listening_socket(given)
+        try:
+            self.start()
+            listener = self._listener
+            assert listener is not None, "it has just started"
+            return listener.open_at(listening)
+        except (InternalError, RuntimeError) as error:
+            listening.close()
+            message = f"the broker cannot answer at another socket: {error}"
+            raise InternalError(message) from error
+
     def close(self) -> None:
         """End every exchange, and listen no more. Calls that are admitted lose their network."""
         with self._lock:
@@ -115,7 +140,6 @@ class Broker:
         self._port = listening.getsockname()[1]
         outside = Outside(self._events, own_port=self._port, resolve=self._resolve)
         door = Door(
-            port=self._port,
             admissions=self._admissions,
             outside=outside,
             quotas=Quotas(time.monotonic),

@@ -91,6 +91,27 @@ class Connector:
         assert failure is not None, "a name has addresses"
         raise failure
 
+    async def open(
+        self, address: Address, port: int, route: Route, *, until: float
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A TCP connection to an address that was decided about, for a guest's own protocol.
+
+        Raises:
+            Refused: Nobody answers before the loop's time is `until`.
+        """
+        proxy = _proxy_of(route)
+        with contextlib.ExitStack() as undo:
+            with _explained():
+                async with asyncio.timeout_at(until):
+                    if proxy is None:
+                        layer = await _tcp(address, port, undo)
+                    else:
+                        context = await self._authorities.context(route.authorities)
+                        layer = await self._at_proxy(proxy, context, undo)
+                        await _tunnel(layer, _spelled(address, port), proxy)
+            undo.pop_all()
+        return layer.reader, _writer(layer)
+
     async def _open(
         self,
         target: Target,
@@ -173,11 +194,15 @@ def _spelled(address: Address, port: int) -> bytes:
     return f"{host}:{port}".encode("ascii")
 
 
+def _writer(layer: _Layer) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    return asyncio.StreamWriter(layer.transport, layer.protocol, layer.reader, loop)
+
+
 def _connection(
     layer: _Layer, target: Target, proxy: Proxy | None, header_bytes: int
 ) -> Connection:
-    loop = asyncio.get_running_loop()
-    writer = asyncio.StreamWriter(layer.transport, layer.protocol, layer.reader, loop)
+    writer = _writer(layer)
     if proxy is None or target.scheme == "https":
         return Connection(layer.reader, writer, header_bytes=header_bytes)
     return Connection(

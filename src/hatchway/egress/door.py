@@ -28,16 +28,12 @@ class Door:
     """The broker as an ASGI application.
 
     Args:
-        port: The one it is reached at; a request that names another host was misled.
         admissions: The calls on the network.
         outside: What their exchanges share.
         quotas: What they count towards.
     """
 
-    def __init__(
-        self, *, port: int, admissions: Admissions, outside: Outside, quotas: Quotas
-    ) -> None:
-        self._host = f"127.0.0.1:{port}".encode("ascii")
+    def __init__(self, *, admissions: Admissions, outside: Outside, quotas: Quotas) -> None:
         self._admissions = admissions
         self._outside = outside
         self._quotas = quotas
@@ -67,7 +63,8 @@ class Door:
         fields: list[tuple[bytes, bytes]] = scope["headers"]
         if any(name in _OF_BROWSERS or name.startswith(b"sec-") for name, _ in fields):
             return None
-        if [value for name, value in fields if name == b"host"] != [self._host]:
+        # A request that names another host than the line it came over was misled.
+        if [value for name, value in fields if name == b"host"] != [scope["state"]["line"].host]:
             return None
         tokens = [value for name, value in fields if name == _TOKEN_FIELD]
         return tokens[0] if len(tokens) == 1 else None

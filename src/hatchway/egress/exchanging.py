@@ -7,11 +7,11 @@ import contextlib
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from hatchway.core.exchange import Kind, read_request
+from hatchway.core.exchange import Kind, LookUpHead, RequestHead, read_head
 from hatchway.egress.body import RequestBody
 from hatchway.egress.framing import Gone
 from hatchway.egress.hopping import Hops
-from hatchway.egress.recording import MAX_UNLISTED, Trace
+from hatchway.egress.recording import MAX_UNLISTED, SocketRecord, Trace
 from hatchway.egress.redirects import MAX_REDIRECTS, Asked
 from hatchway.egress.refusals import (
     CALL_IS_OVER,
@@ -22,12 +22,13 @@ from hatchway.egress.refusals import (
     Refused,
     denied,
 )
+from hatchway.egress.tunneling import Tunneling
 from hatchway.policy.egress import judge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from hatchway.core.exchange import Refusal, RequestHead
+    from hatchway.core.exchange import ConnectHead, Head, Refusal
     from hatchway.egress.framing import GuestSide
     from hatchway.egress.outside import Outside
     from hatchway.egress.quotas import Quotas
@@ -63,6 +64,7 @@ class Exchange:
         self._outside = outside
         self._quotas = quotas
         self._hops = Hops(self, admission, guest, outside, self.stop)
+        self._tunneling = Tunneling(self, admission, guest, outside, self.stop)
         self._body: RequestBody | None = None
         self._task: asyncio.Task[object] | None = None
 
@@ -91,6 +93,7 @@ class Exchange:
 
     def reconsider(self) -> None:
         """End it where a call that has read something private may send nothing."""
+        self._tunneling.reconsider()
         target = self._hops.target
         if target is None or self._body is None or self._body.is_spent:
             return
@@ -137,25 +140,48 @@ class Exchange:
             head = await self._head(frames)
             late = asyncio.get_running_loop().call_later(limits.total_seconds, self.stop, TOO_LONG)
             try:
-                asked = _asked(head)
-                with self._counted(asked):
-                    self._body = RequestBody(
-                        limit_bytes=limits.request_bytes, is_kept=head.redirects > 0
-                    )
-                    if head.has_read_private:
-                        self._admission.read_private()
-                    async with self._feeding(frames, self._body):
-                        await self._follow(asked, self._body, head.redirects)
-                    await self._guest.end()
+                if isinstance(head, RequestHead):
+                    await self._request(head, frames)
+                else:
+                    await self._socket(head, frames)
             finally:
                 late.cancel()
 
-    async def _head(self, frames: AsyncIterator[tuple[Kind, bytes]]) -> RequestHead:
+    async def _request(self, head: RequestHead, frames: AsyncIterator[tuple[Kind, bytes]]) -> None:
+        asked, trace = _asked(head), self._trace()
+        trace.ask(asked)
+        with self._counted(trace):
+            limit_bytes = self._admission.grant.limits.request_bytes
+            self._body = RequestBody(limit_bytes=limit_bytes, is_kept=head.redirects > 0)
+            if head.has_read_private:
+                self._admission.read_private()
+            async with self._feeding(frames, self._body):
+                await self._follow(asked, self._body, head.redirects)
+            await self._guest.end()
+
+    async def _socket(
+        self, head: ConnectHead | LookUpHead, frames: AsyncIterator[tuple[Kind, bytes]]
+    ) -> None:
+        record = SocketRecord(
+            sink=self._outside.events,
+            admission=self._admission,
+            exchange=self,
+            kind="dns" if isinstance(head, LookUpHead) else "socket",
+            to=head.name if isinstance(head, LookUpHead) else f"{head.address}:{head.port}",
+        )
+        with self._counted(record):
+            if head.has_read_private:
+                self._admission.read_private()
+            if isinstance(head, LookUpHead):
+                await self._tunneling.look_up(head, record)
+            else:
+                await self._tunneling.connect(head, frames, record)
+
+    async def _head(self, frames: AsyncIterator[tuple[Kind, bytes]]) -> Head:
         try:
             async with asyncio.timeout(_HEAD_SECONDS):
                 kind, payload = await anext(frames)
-            _require(kind is Kind.HEAD)
-            return read_request(payload)
+            return read_head(kind, payload)
         except Gone:
             raise Refused(GUEST_HAS_LEFT) from None
         except TimeoutError:
@@ -207,8 +233,8 @@ class Exchange:
             self.stop(refused.refusal)
 
     @contextlib.contextmanager
-    def _counted(self, asked: Asked) -> Iterator[None]:
-        """Under way, as far as quotas are concerned."""
+    def _counted(self, trace: Trace | SocketRecord) -> Iterator[None]:
+        """Under way, as far as quotas are concerned; `trace` records that it is not."""
         admission = self._admission
         with contextlib.ExitStack() as held:
             try:
@@ -218,8 +244,7 @@ class Exchange:
                 count = admission.unlisted[rule] = admission.unlisted.get(rule, 0) + 1
                 if count > MAX_UNLISTED:
                     raise
-                with self._trace() as trace:
-                    trace.ask(asked)
+                with trace:
                     raise
             yield
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from hatchway.egress.entrances import Entrance
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -66,9 +68,15 @@ class Strangers:
 
 
 class _Line(H11Protocol):
-    """A connection from the inside half, or from whoever claims to be it."""
+    """A connection from the inside half, or from whoever claims to be it.
 
+    Attributes:
+        host: What a request that comes over it has to name.
+    """
+
+    host: bytes
     strangers: Strangers
+    present: set[_Line]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -78,9 +86,11 @@ class _Line(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
+        self.present.add(self)
         self.strangers.arrive(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.present.discard(self)
         self.strangers.leave(self)
         super().connection_lost(exc)
 
@@ -94,6 +104,31 @@ class _Line(H11Protocol):
     def hang_up(self) -> None:
         """Cut it."""
         self.transport.abort()
+
+
+def _lines_at(port: int) -> type[_Line]:
+    """The connections to one port of 127.0.0.1: their strangers are in nobody else's way."""
+    own = {
+        "host": f"127.0.0.1:{port}".encode("ascii"),
+        "strangers": Strangers(),
+        "present": set(),
+    }
+    return type("_OwnLine", (_Line,), own)
+
+
+class _EntranceLines:
+    """The connections of an entrance."""
+
+    def __init__(self, port: int, server: uvicorn.Server) -> None:
+        self._kind = _lines_at(port)
+        self._server = server
+
+    def new(self) -> asyncio.Protocol:
+        return self._kind(self._server.config, self._server.server_state, {})
+
+    def hang_up(self) -> None:
+        for line in list(self._kind.present):
+            line.hang_up()
 
 
 class _Server(uvicorn.Server):
@@ -118,7 +153,7 @@ class Listener:
         self._socket = listening
         # What uvicorn says about strangers is for nobody, and could be made endless by them.
         logging.getLogger("hatchway.egress.strangers").addFilter(_nothing)
-        own = type("_OwnLine", (_Line,), {"strangers": Strangers()})
+        own = _lines_at(listening.getsockname()[1])
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -138,6 +173,7 @@ class Listener:
         )
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hatchway-broker", daemon=True)
+        self._entrances: set[Entrance] = set()
         self.loop = asyncio.new_event_loop()
 
     def start(self) -> None:
@@ -152,6 +188,32 @@ class Listener:
             message = "the broker's thread does not start"
             raise OSError(message)
 
+    def open_at(self, listening: socket.socket) -> Entrance:
+        """Answer at this socket as well.
+
+        Args:
+            listening: It does; and it is closed with the entrance, or with the server.
+
+        Raises:
+            RuntimeError: The server has stopped. The socket is closed.
+        """
+        lines = _EntranceLines(listening.getsockname()[1], self._server)
+        entrance = Entrance(listening, lines, self.loop, self._entrances.discard)
+        opened = threading.Event()
+
+        def open_it() -> None:
+            self._entrances.add(entrance)
+            entrance.open()
+            opened.set()
+
+        try:
+            self.loop.call_soon_threadsafe(open_it)
+        except RuntimeError:
+            listening.close()
+            raise
+        opened.wait(_PATIENCE_SECONDS)
+        return entrance
+
     def finish(self, admissions: Sequence[Admission], seconds: float) -> None:
         """End what is under way for these calls; returns when all of it is recorded.
 
@@ -163,8 +225,13 @@ class Listener:
     def stop(self, last: Callable[[], None]) -> None:
         """Do one last thing, answer nobody any more, and close the socket."""
         self.loop.call_soon_threadsafe(last)
+        self.loop.call_soon_threadsafe(self._shut_entrances)
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(_PATIENCE_SECONDS)
+
+    def _shut_entrances(self) -> None:
+        for entrance in list(self._entrances):
+            entrance.shut()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from hatchway.core.addresses import Address
-    from hatchway.core.capability import HttpAccess
+    from hatchway.core.capability import HttpAccess, SocketAccess
     from hatchway.egress.connection import Connection
     from hatchway.egress.recording import EventSink
     from hatchway.egress.resolving import Resolve
@@ -80,6 +80,56 @@ class Outside:
             connection.abort()
             raise
         self._pool.give(key, connection)
+
+    async def addresses(self, host: str, until: float, admission: Admission) -> tuple[Address, ...]:
+        """All addresses of a host that the guest may ask for.
+
+        Raises:
+            Refused: There are none, or there is no answer in time.
+        """
+        return await self._resolver.addresses(host, 0, until=until, subject=admission.subject)
+
+    def permitting(
+        self,
+        addresses: Sequence[Address],
+        allowed_by: Sequence[SocketAccess],
+        *,
+        port: int,
+        attempted: str,
+    ) -> SocketAccess:
+        """The first of these grants by which `addresses` may be asked.
+
+        Raises:
+            Refused: There is none.
+        """
+        rules: list[str] = []
+        for access in allowed_by:
+            rule = objection_to(addresses, access, port=port, own_port=self._own_port)
+            if rule is None:
+                return access
+            rules.append(rule)
+        is_thinkable = rules[0] == "egress.forbidden_address" and not any(
+            map(is_metadata, addresses)
+        )
+        wanted = str(replace(allowed_by[0], is_internal=True)) if is_thinkable else ""
+        raise denied(rules[0], attempted, wanted)
+
+    @contextlib.asynccontextmanager
+    async def tunnel(
+        self, address: Address, port: int, admission: Admission
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A TCP connection to an address that was decided about; it is cut on leaving.
+
+        Raises:
+            Refused: Nobody answers in time.
+        """
+        limits, route = admission.grant.limits, admission.grant.route
+        until = asyncio.get_running_loop().time() + limits.connect_seconds
+        reader, writer = await self._connector.open(address, port, route, until=until)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
 
     def close(self) -> None:
         """Close what is idle."""

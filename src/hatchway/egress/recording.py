@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
-from hatchway.core.events import Event, HttpTrace, Severity
+from hatchway.core.events import Event, EventName, HttpTrace, Severity, SocketTrace
 from hatchway.core.untrusted import printable
 from hatchway.egress.refusals import Refused
 
@@ -84,14 +84,9 @@ class Trace:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        refusal = self._refusal(error)
+        refusal = _refusal_of(error, self.exchange)
         code = None if error is None else "internal-error"
         self._emit(refusal, code if refusal is None else refusal.error)
-
-    def _refusal(self, error: BaseException | None) -> Refusal | None:
-        if isinstance(error, Refused):
-            return error.refusal
-        return self.exchange.why if isinstance(error, asyncio.CancelledError) else None
 
     def _emit(self, refusal: Refusal | None, error: str | None) -> None:
         # What never had a grant never left, whatever it was that stopped it.
@@ -110,6 +105,80 @@ class Trace:
             error=error,
         )
         self.sink.emit(_event(self.admission, trace, _message(self.admission, trace)))
+
+
+@dataclass(slots=True, kw_only=True)
+class SocketRecord:
+    """One connection or look-up under way; on leaving it, its event is written.
+
+    Attributes:
+        kind: What is under way.
+        to: What it leads to, as the guest said it until that is understood.
+        rule: The grant that allows it, once that is known.
+        address: Where it led, once it did.
+        sent_bytes: Of the guest's.
+        received_bytes: On their way to the guest.
+    """
+
+    sink: EventSink
+    admission: Admission
+    exchange: Stopped
+    kind: Literal["socket", "dns"]
+    to: str = ""
+    rule: str = ""
+    address: str = ""
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    _begun_ns: int = field(default_factory=time.monotonic_ns)
+
+    @property
+    def attempted(self) -> str:
+        """What is asked for, as the list of denials has it."""
+        return printable(f"tcp {self.to}" if self.kind == "socket" else self.to, limit=512)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        refusal = _refusal_of(error, self.exchange)
+        said = None if error is None else "internal-error"
+        self.sink.emit(self._event(refusal, said if refusal is None else refusal.error))
+
+    def _event(self, refusal: Refusal | None, error: str | None) -> Event:
+        # What never had a grant never left, whatever it was that stopped it.
+        is_denied = not self.rule or (refusal is not None and refusal.is_denial)
+        rule = refusal.rule if refusal is not None and is_denied else self.rule
+        trace = SocketTrace(
+            to=printable(self.to, limit=512),
+            address=self.address,
+            decision="denied" if is_denied else "allowed",
+            rule=printable(rule, limit=1024),
+            sent_bytes=self.sent_bytes,
+            received_bytes=self.received_bytes,
+            wall_us=(time.monotonic_ns() - self._begun_ns) // 1000,
+            error=error,
+        )
+        name: EventName = "socket.connection" if self.kind == "socket" else "name.lookup"
+        what = f"denied ({trace.rule})" if is_denied else error or "done"
+        subject = f"{self.admission.tool.name}: {name} {trace.to}"
+        return _event_of(self.admission, is_allowed=not is_denied)._replace(
+            name=name,
+            message=f"{subject} {what}",
+            capability=f"net.{self.kind}",
+            socket=trace,
+        )
+
+
+def _refusal_of(error: BaseException | None, exchange: Stopped) -> Refusal | None:
+    """Why an exchange ended, if that is why."""
+    if isinstance(error, Refused):
+        return error.refusal
+    return exchange.why if isinstance(error, asyncio.CancelledError) else None
 
 
 def record_echo(sink: EventSink, admission: Admission, origin: str, names: Iterable[str]) -> None:
@@ -152,18 +221,21 @@ def record_unlisted(sink: EventSink, admission: Admission) -> None:
 
 
 def _event(admission: Admission, trace: HttpTrace, message: str) -> Event:
-    is_allowed = trace.decision == "allowed"
+    event = _event_of(admission, is_allowed=trace.decision == "allowed")
+    return event._replace(message=message, http=trace)
+
+
+def _event_of(admission: Admission, *, is_allowed: bool) -> Event:
     return Event(
         name="http.request",
         time_ms=time.time_ns() // 1_000_000,
         severity=Severity.INFORMATIONAL if is_allowed else Severity.MEDIUM,
-        message=message,
+        message="",
         principal=admission.call.principal,
         call_id=admission.call.call_id,
         tool=admission.tool.name,
         digest=admission.tool.digest,
         capability="net.http",
-        http=trace,
     )
 
 

@@ -16,7 +16,7 @@ from hatchway.egress.refusals import failed
 
 if TYPE_CHECKING:
     from hatchway.core.addresses import Address
-    from hatchway.core.capability import HttpAccess
+    from hatchway.core.capability import HttpAccess, SocketAccess
 
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 """The addresses of a host; blocking. It raises `OSError` where there are none."""
@@ -115,7 +115,7 @@ class Resolver:
 
 
 def objection_to(
-    addresses: Sequence[Address], access: HttpAccess, *, port: int, own_port: int
+    addresses: Sequence[Address], access: HttpAccess | SocketAccess, *, port: int, own_port: int
 ) -> str | None:
     """The rule by which these addresses must not be asked, or None.
 

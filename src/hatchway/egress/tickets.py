@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from hatchway.core.addresses import Address
     from hatchway.core.call import ToolCall
     from hatchway.core.egress import EgressGrant
     from hatchway.core.tool import Tool
     from hatchway.egress.echoes import Echoes
 
 _TOKEN_BYTES = 32
+_MAX_ADDRESSES = 256
+"""Of one name that are remembered."""
 
 
 class Subject(NamedTuple):
@@ -74,6 +77,7 @@ class Admission:
         self.grant = grant
         self._traces = traces or Traces()
         self._has_reconsidered = False
+        self._names: dict[str, tuple[Address, ...]] = {}
         self.under_way: set[Stoppable] = set()
         self.failure: BaseException | None = None
         self.unlisted: dict[str, int] = {}
@@ -104,6 +108,14 @@ class Admission:
         self._has_reconsidered = True
         for exchange in [each for each in self.under_way if each is not but]:
             exchange.reconsider()
+
+    def remember(self, name: str, addresses: tuple[Address, ...]) -> None:
+        """The guest was told that `name`, which was granted, leads to `addresses`."""
+        self._names[name] = tuple({*self._names.get(name, ()), *addresses})[:_MAX_ADDRESSES]
+
+    def names_of(self, address: Address) -> tuple[str, ...]:
+        """The names that were looked up in this call and led to `address`."""
+        return tuple(name for name, known in self._names.items() if address in known)
 
     def require_sound(self) -> None:
         """Raise what went wrong.

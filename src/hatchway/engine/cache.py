@@ -13,20 +13,20 @@ import hashlib
 import hmac
 import json
 import logging
-import mmap
 import os
 import secrets
 import stat
-import sys
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, get_args
 
 from hatchway.core.errors import ConfigError
 from hatchway.core.surface import Compilation, Compiler, Surface
+from hatchway.engine.sealing import mapped, memory_file, seal
 from hatchway.engine.settings import fingerprint
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterator
 
 _LOG = logging.getLogger(__name__)
@@ -86,8 +86,11 @@ class CompiledCache:
                 _LOG.warning("compiled code of %s does not verify; it is built again", digest)
                 yield None
 
-    def put(self, digest: str, description: Description, code: IO[bytes]) -> None:
-        """Keep `code` for the next start. A cache that cannot be written is only a delay."""
+    def put(self, digest: str, description: Description, code: IO[bytes]) -> bool:
+        """Keep `code` for the next start; whether that went well.
+
+        A cache that cannot be written is only a delay.
+        """
         compiler = description.compilation.compiler
         meta = {
             "surface": description.surface.to_json(),
@@ -96,7 +99,7 @@ class CompiledCache:
         }
         body = _body(meta)
         try:
-            with mmap.mmap(code.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            with mapped(code.fileno()) as data:
                 seals = {
                     "meta_mac": self._mac(digest, compiler, body, b"").hex(),
                     "code_mac": self._mac(digest, compiler, body, data).hex(),
@@ -106,6 +109,8 @@ class CompiledCache:
             _replace(self._path(digest, compiler, "json"), whole)
         except OSError as error:
             _LOG.warning("compiled code of %s cannot be cached: %s", digest, error)
+            return False
+        return True
 
     def _path(self, digest: str, compiler: Compiler, suffix: str) -> Path:
         settings = hashlib.sha256(self._settings[compiler].encode()).hexdigest()[:16]
@@ -139,7 +144,7 @@ class CompiledCache:
 
     def _verifies(self, digest: str, compiler: Compiler, meta: dict[str, Any], sealed: int) -> bool:
         try:
-            with mmap.mmap(sealed, 0, access=mmap.ACCESS_READ) as data:
+            with mapped(sealed) as data:
                 expected = self._mac(digest, compiler, _body(meta), data).hex()
         except ValueError:  # an empty file cannot be mapped
             return False
@@ -159,26 +164,11 @@ def _description(meta: dict[str, Any]) -> Description:
 
 @contextlib.contextmanager
 def sealed_copy(stream: IO[bytes]) -> Iterator[int]:
-    """A descriptor of a copy of `stream` that can no longer be changed by anybody.
-
-    Where the platform has no sealed memory files it is an unlinked temporary file, which
-    no other process can open either.
-    """
-    if sys.platform == "linux":
-        import fcntl
-
-        descriptor = os.memfd_create("hatchway-code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            _copy(stream, descriptor)
-            seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-            yield descriptor
-        finally:
-            os.close(descriptor)
-    else:
-        with tempfile.TemporaryFile() as copy:
-            _copy(stream, copy.fileno())
-            yield copy.fileno()
+    """A descriptor of a copy of `stream` that can no longer be changed by anybody."""
+    with memory_file() as copy:
+        _copy(stream, copy.fileno())
+        seal(copy)
+        yield copy.fileno()
 
 
 def _copy(stream: IO[bytes], descriptor: int) -> None:

@@ -48,6 +48,8 @@ _TOO_MUCH_MEMORY = re.compile(
     r" which exceeds the limit of \S+"
 )
 _POOL_FULL = re.compile(r"maximum concurrent .{1,60} limit of \d+ reached")
+_SYSTEM_REFUSED = re.compile(r"[A-Z][\w ,/'-]{1,80} \(os error \d{1,3}\)")
+"""Said after the types were compared, for want of memory or of a permission."""
 _TOO_MUCH_DATA = (
     "too much data is being copied between the host and the guest: "
     "fuel allocated for hostcalls has been exhausted"
@@ -91,7 +93,7 @@ def from_last_line(text: str) -> CallError:
         return MemoryExceededError("the guest needs more memory at start than its limits allow")
     if line == _TOO_MUCH_DATA:
         return OutputTooLargeError("the guest passed more data to the host than one call may")
-    if _POOL_FULL.fullmatch(line):
+    if _POOL_FULL.fullmatch(line) or _SYSTEM_REFUSED.fullmatch(line):
         return OverloadedError("no room for another instance right now")
     return _trapped("unknown")
 

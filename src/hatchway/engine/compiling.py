@@ -1,7 +1,12 @@
 """Compiling in a child process with limits, so that a compiler bomb ends with the child.
 
 A few hundred kilobytes of valid Wasm can cost Cranelift minutes and gigabytes, and running
-out of memory aborts the whole process. Nothing in this process compiles.
+out of memory aborts the whole process. Nothing in this process compiles. Nor does it load what
+was compiled: the child does, to see whether it fits, and says what it found.
+
+An artifact that makes the compiler do as it likes has a process without environment, files and
+time to live. Where the child is confined it has neither network nor file system. What comes back
+is a report, which is read strictly, and code, which is as trusted as the artifact.
 
 An artifact that is too much for Cranelift goes to Winch, whose time grows with the artifact's
 size and nothing else. What Cranelift refuses is refused: only a budget that was exceeded leads
@@ -11,12 +16,11 @@ to Winch.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import select
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -24,15 +28,17 @@ from typing import IO, TYPE_CHECKING
 import wasmtime
 
 import hatchway
-from hatchway.core.errors import AdmissionError, InternalError
+from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError, InternalError
 from hatchway.core.limits import GIBIBYTE
-from hatchway.core.surface import Compilation, Surface
-from hatchway.core.untrusted import printable
-from hatchway.engine.compiler import EXHAUSTED, REFUSED
+from hatchway.core.surface import Compilation
+from hatchway.core.untrusted import harmless, printable
+from hatchway.engine import report
+from hatchway.engine.compiler import EXHAUSTED, MAX_CODE_BYTES, REFUSED, UNCONFINED, UNFIT
+from hatchway.engine.sealing import fix_size, memory_file, seal
 from hatchway.engine.settings import has_winch
 
 if TYPE_CHECKING:
-    from hatchway.core.surface import Compiler
+    from hatchway.core.surface import Compiler, Surface
 
 _BOOTSTRAP = """
 import sys
@@ -41,7 +47,11 @@ from hatchway.engine.compiler import main
 sys.exit(main(sys.argv[3:]))
 """
 
-_MAX_META_BYTES = 16 << 20
+_NO_THREAD_LOCALS = 127
+"""How glibc ends a process that has no memory left for what belongs to a thread."""
+_MAX_REFUSAL = 1000
+_FIT_CODES = frozenset({"admission.missing_host", "admission.too_large"})
+"""What the child may say of code that does not fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +60,7 @@ class CompileBudget:
 
     Attributes:
         cpu_seconds: Of all the child's threads together.
-        memory_bytes: Of address space.
+        memory_bytes: On top of what the child holds before it has seen the artifact.
         wall_seconds: Until the child is killed.
     """
 
@@ -85,7 +95,7 @@ class Compiled:
     Attributes:
         surface: Its description of the artifact.
         compilation: Which compiler it was, and why not the first.
-        code: An unlinked temporary file with the compiled code, at its start.
+        code: A file of no name with the compiled code, at its start, which nobody can change.
     """
 
     surface: Surface
@@ -99,27 +109,46 @@ class _ExceededError(AdmissionError):
     code = "admission.compile_budget"
 
 
+class _ChildFailedError(AdmissionError):
+    """The child did what no compile child of ours does."""
+
+    code = "admission.compiler_failed"
+
+
 def compile_artifact(
-    artifact: bytes, budgets: CompileBudgets, pinned: Compiler | None = None
+    artifact: bytes,
+    budgets: CompileBudgets,
+    pinned: Compiler | None = None,
+    confinement: str | None = None,
 ) -> Compiled:
     """Compile `artifact` in a child: with the `pinned` compiler, else Cranelift, else Winch.
 
+    Args:
+        artifact: Its bytes.
+        budgets: What that may cost.
+        pinned: The only compiler to ask.
+        confinement: What the child calls before it reads, as `module:function`, or as
+            `module:function:LAYER,LAYER`. It is given the descriptors that the child still needs,
+            and takes everything else away.
+
     Raises:
-        AdmissionError: It is not valid, uses features that are off, or exceeds the budget.
+        AdmissionError: It is not valid, uses features that are off, exceeds the budget, or
+            does not fit this host.
+        ConfigError: The child cannot be confined.
     """
     if artifact[:4] != b"\0asm":
         message = "not a WebAssembly binary: it does not start with \\0asm"
         raise AdmissionError(message, code="admission.not_wasm")
     if pinned == "cranelift":
-        return _compiled(artifact, "cranelift", budgets.pinned_cranelift)
+        return _compiled(artifact, "cranelift", budgets.pinned_cranelift, confinement)
     if pinned == "winch":
-        return _compiled_by_winch(artifact, budgets.winch)
+        return _compiled_by_winch(artifact, budgets.winch, confinement)
     try:
-        return _compiled(artifact, "cranelift", budgets.cranelift)
+        return _compiled(artifact, "cranelift", budgets.cranelift, confinement)
     except _ExceededError as exceeded:
         given_up = exceeded.message
     try:
-        compiled = _compiled_by_winch(artifact, budgets.winch)
+        compiled = _compiled_by_winch(artifact, budgets.winch, confinement)
     except AdmissionError as error:
         message = f"no compiler can take the artifact: {given_up}; {error.message}"
         hint = 'compiler = "cranelift" in its policy entry gives that one more time'
@@ -127,36 +156,65 @@ def compile_artifact(
     return replace(compiled, compilation=Compilation(compiler="winch", given_up=given_up))
 
 
-def _compiled_by_winch(artifact: bytes, budget: CompileBudget) -> Compiled:
+def _compiled_by_winch(artifact: bytes, budget: CompileBudget, confinement: str | None) -> Compiled:
     if not has_winch():
         message = "winch is used on x86-64 only"
         raise AdmissionError(message, code="admission.no_compiler")
-    return _compiled(artifact, "winch", budget)
+    return _compiled(artifact, "winch", budget, confinement)
 
 
-def _compiled(artifact: bytes, compiler: Compiler, budget: CompileBudget) -> Compiled:
-    code = tempfile.TemporaryFile()  # noqa: SIM115 - handed to the caller
+def _compiled(
+    artifact: bytes, compiler: Compiler, budget: CompileBudget, confinement: str | None
+) -> Compiled:
+    code = memory_file()
     try:
-        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as meta:
+        with memory_file() as source, memory_file() as said:
             source.write(artifact)
             source.flush()
+            seal(source)
             source.seek(0)
-            status = _run(compiler, (source, code, meta), budget)
-            meta.seek(0)
-            report = meta.read(_MAX_META_BYTES)
-        surface = _verdict(compiler, status, report, budget)
+            fix_size(said, report.MAX_BYTES)
+            status = _run(compiler, confinement, (source, code, said), budget)
+            said.seek(0)
+            words = said.read(report.MAX_BYTES).rstrip(b"\0")
+        surface = _verdict(compiler, status, words, budget)
+        _require_settled(code, compiler)
     except BaseException:
         code.close()
         raise
-    code.seek(0)
     return Compiled(surface=surface, compilation=Compilation(compiler=compiler), code=code)
 
 
-def _run(compiler: Compiler, files: tuple[IO[bytes], ...], budget: CompileBudget) -> int | None:
+def _require_settled(code: IO[bytes], compiler: Compiler) -> None:
+    """Make sure that nobody changes `code` any more, and that it is of a size code may have."""
+    try:
+        seal(code)
+    except OSError as error:
+        message = f"the process that ran {compiler} keeps hold of the code that it made"
+        raise _ChildFailedError(message) from error
+    size = os.fstat(code.fileno()).st_size
+    if not 0 < size <= MAX_CODE_BYTES:
+        message = f"the process that ran {compiler} made {size} bytes of code"
+        raise _ChildFailedError(message)
+    code.seek(0)
+
+
+def _run(
+    compiler: Compiler,
+    confinement: str | None,
+    files: tuple[IO[bytes], ...],
+    budget: CompileBudget,
+) -> int | None:
     """The child's exit status, negative for a signal; None when the wall time ran out."""
     descriptors = [stream.fileno() for stream in files]
     roots = [str(Path(module.__path__[0]).parent) for module in (hatchway, wasmtime)]
-    arguments = [compiler, *descriptors, budget.cpu_seconds, budget.memory_bytes]
+    arguments = [
+        compiler,
+        confinement or "",
+        *descriptors,
+        budget.cpu_seconds,
+        budget.memory_bytes,
+    ]
     child = subprocess.Popen(  # noqa: S603 - our own interpreter, fixed arguments
         # -I: no environment, no user site, and -P: nothing from the working directory.
         [sys.executable, "-I", "-P", "-c", _BOOTSTRAP, *roots, *map(str, arguments)],
@@ -170,36 +228,89 @@ def _run(compiler: Compiler, files: tuple[IO[bytes], ...], budget: CompileBudget
         start_new_session=True,
     )
     try:
-        return child.wait(budget.wall_seconds)
-    except subprocess.TimeoutExpired:
-        return None
+        return _ended(child, budget.wall_seconds)
     finally:
-        if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
+        if child.returncode is None:
+            # Before it is reaped, so that its number still names its group and nobody else's.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
 
+def _ended(child: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """How `child` ended, together with all that it left in its group; None if it did not."""
+    try:
+        handle = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):  # another system, or somebody forbids it
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(seconds)
+        return None
+    try:
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        if not waiting.poll(seconds * 1000):
+            return None
+    finally:
+        os.close(handle)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    return child.wait()
+
+
 def _verdict(
-    compiler: Compiler, status: int | None, report: bytes, budget: CompileBudget
+    compiler: Compiler, status: int | None, words: bytes, budget: CompileBudget
 ) -> Surface:
-    if status == 0:
-        return Surface.from_json(json.loads(report)["surface"])
-    if status == REFUSED:
-        raise _refusal(compiler, str(json.loads(report)["error"]))
+    try:
+        if status == 0:
+            return report.surface_in(words)
+        if status in (REFUSED, UNFIT, UNCONFINED):
+            raise _told(compiler, status, *report.refusal_in(words))
+    except report.NoReportError as error:
+        message = f"the process that ran {compiler} said what no compile process says"
+        raise _ChildFailedError(message) from error
+    raise _died(compiler, status, budget)
+
+
+def _died(compiler: Compiler, status: int | None, budget: CompileBudget) -> HatchwayError:
+    """What it means that the child ended with `status` and without a word."""
     memory = f"it may use {budget.memory_bytes} bytes of memory"
     if status is None:
         message = f"{compiler} took longer than {budget.wall_seconds:g} s"
     elif -status in (signal.SIGXCPU, signal.SIGKILL):
         message = f"{compiler} took more than {budget.cpu_seconds} CPU-seconds"
     elif status < 0:
-        message = f"{compiler} ended with {signal.Signals(-status).name}; {memory}"
-    elif status == EXHAUSTED:
+        message = f"{compiler} ended with {_signal_name(-status)}; {memory}"
+    elif status in (EXHAUSTED, _NO_THREAD_LOCALS):
         message = f"{compiler} ran out of memory; {memory}"
     else:
         message = f"the compile process failed with status {status}"
-        raise InternalError(message, hint="hatchway doctor")
-    raise _ExceededError(message)
+        return InternalError(message, hint="hatchway doctor")
+    return _ExceededError(message)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of those for real time, which have no names
+        return f"signal {number}"
+
+
+def _told(compiler: Compiler, status: int, code: str, text: str) -> HatchwayError:
+    """What it means that the child ended with `status` and the words `text`.
+
+    Raises:
+        NoReportError: The child does not say that.
+    """
+    if status == UNCONFINED:
+        reason = printable(text, limit=400)
+        message = f"the compile process could not be confined: {reason}"
+        return ConfigError(message, code="config.unconfined", hint="hatchway doctor")
+    if status == REFUSED:
+        return _refusal(compiler, text)
+    if code not in _FIT_CODES:
+        raise report.NoReportError
+    # Our own words with the artifact's in them, which the child has escaped if it is itself.
+    return AdmissionError(harmless(text, limit=_MAX_REFUSAL), code=code)
 
 
 def _refusal(compiler: Compiler, reason: str) -> AdmissionError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
-from hatchway.core.errors import GuestTrappedError, InvalidArgumentsError
+from hatchway.core.errors import AdmissionError, GuestTrappedError, InvalidArgumentsError
 from hatchway.core.sandbox import CommandInvocation
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import ResultType, WitFunction
@@ -34,7 +34,11 @@ class ComponentProgram:
         surface: Surface,
         linker: DenyingLinker,
     ) -> None:
-        """Find every exported function once; every run instantiates anew."""
+        """Find every exported function once; every run instantiates anew.
+
+        Raises:
+            AdmissionError: One that `surface` names is not there.
+        """
         self._component = capi.pointer_of(component)
         self._linker = linker.pointer
         self._functions: dict[str, tuple[WitFunction, int]] = {}
@@ -54,7 +58,10 @@ class ComponentProgram:
         if function.interface is not None:
             parent = component.get_export_index(function.interface)
         index = component.get_export_index(function.name, parent)
-        assert index is not None, function.qualified_name
+        if index is None:
+            name = printable(repr(function.qualified_name))
+            message = f"the compiled component does not export {name}, which it was said to"
+            raise AdmissionError(message, code="admission.compiler_failed")
         self._keep += [parent, index]
         self._functions[function.qualified_name] = (function, capi.pointer_of(index))
 

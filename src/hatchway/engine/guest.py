@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from hatchway.core.call import MAX_LISTED_DENIALS, NOTHING_GATED, Denial, Gated
+from hatchway.core.capability import SocketAccess
 from hatchway.core.errors import (
     CallCancelledError,
     CallError,
@@ -32,7 +33,7 @@ from hatchway.engine.files.roots import Roots
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hatchway.core.call import Cancellation
+    from hatchway.core.call import Withdrawal
     from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant
     from hatchway.core.tools import Tools
@@ -150,7 +151,7 @@ class Guest:
         arguments: tuple[bytes, ...],
         stdin: bytes,
         grant: Grant,
-        cancellation: Cancellation | None,
+        cancellation: Withdrawal | None,
         quotas: Mapping[int, Quota] = MappingProxyType({}),
     ) -> None:
         limits = grant.limits
@@ -283,6 +284,13 @@ class Guest:
     def workspace_path(self) -> str | None:
         """Its own name for its private directory; None without scratch space."""
         return self._grant.workspace
+
+    @property
+    def has_sockets(self) -> bool:
+        """Whether it was granted any raw socket or look-up; which ones is for the broker."""
+        return self.ticket is not None and any(
+            isinstance(capability, SocketAccess) for capability in self._grant.capabilities
+        )
 
     @property
     def has_read_private(self) -> bool:

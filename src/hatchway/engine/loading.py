@@ -1,43 +1,34 @@
-"""From an artifact to code that can run: the cache, the compile child, and one engine a compiler.
+"""From compiled code to a program that can run: one engine for each compiler.
 
 wasmtime loads the code of one compiler into one engine. Nearly everything is Cranelift's, so
 its engine is there from the start; the one for Winch's code is made when such code is first
 loaded, with the same walls, the same linker and the same clock.
+
+Code is loaded for the first run that needs it here, never in order to look at it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-import wasmtime
-from wasmtime import component as wit
-
 from hatchway.core.errors import AdmissionError
-from hatchway.core.limits import FOUR_GIBIBYTES
-from hatchway.core.untrusted import printable
-from hatchway.engine import capi, causes
-from hatchway.engine.cache import Description, sealed_copy
-from hatchway.engine.compiling import compile_artifact
-from hatchway.engine.component import ComponentProgram
 from hatchway.engine.extism.kernel import kernel as kernel_bytes
 from hatchway.engine.extism.kernel import kernel_digest
-from hatchway.engine.extism.program import ExtismProgram
-from hatchway.engine.module import CoreProgram
-from hatchway.engine.preview2.linking import DenyingLinker, require_known_wasi
-from hatchway.engine.preview2.reference import Reference
-from hatchway.engine.settings import new_engine
+from hatchway.engine.machine import Machine
+from hatchway.engine.supply import NoCodeError, Sealed
 from hatchway.engine.ticker import Ticker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from hatchway.core.surface import Compilation, Compiler, Surface
-    from hatchway.engine.cache import CompiledCache
-    from hatchway.engine.compiling import CompileBudgets
+    from hatchway.core.surface import Compiler
+    from hatchway.engine.cache import Description
     from hatchway.engine.guest import Running
     from hatchway.engine.program import Program
     from hatchway.engine.settings import EngineSettings
+    from hatchway.engine.supply import Code, Supply
     from hatchway.engine.ticker import TickerKind
 
 
@@ -55,109 +46,29 @@ class Loaded(NamedTuple):
     compiler: Compiler
 
 
-Code = tuple[str, "Compiler | None"]
-"""What code is asked for: an artifact's digest, and the compiler that was pinned."""
-
-
-class Machine:
-    """One engine for the code of one compiler, and the linker that belongs to it."""
-
-    def __init__(self, settings: EngineSettings, compiler: Compiler, running: Running) -> None:
-        self.compiler: Compiler = compiler
-        self._running = running
-        self._engine, self.is_pooled = new_engine(settings, compiler)
-        # A second reference that is never given back: a tick may be on its way at any
-        # time, also while the interpreter shuts down and frees everything else.
-        self.pointer: int = capi.engine_clone(capi.pointer_of(self._engine))
-        require_known_wasi(self._engine)
-        self._linker = DenyingLinker(self._engine, running)
-        self._reference = Reference(self._engine)
-
-    def linked(self, surface: Surface, sealed: int, kernel: Program | None = None) -> Program:
-        """The program in the sealed file, known to link and to mean our functions' types.
-
-        A plug-in for Extism needs a `kernel` on the same engine.
-
-        Raises:
-            AdmissionError: It does not fit this engine or this host.
-        """
-        path = f"/dev/fd/{sealed}"
-        try:
-            if surface.kind == "module":
-                module = wasmtime.Module.deserialize_file(self._engine, path)
-                if isinstance(kernel, CoreProgram):
-                    return ExtismProgram(self._engine, module, self._running, kernel)
-                return CoreProgram(self._engine, module, self._running)
-            component = wit.Component.deserialize_file(self._engine, path)
-            self._require_linkable(component)
-            if (misfit := self._reference.misfit(component)) is not None:
-                raise _does_not_fit(misfit)
-            return ComponentProgram(component, surface, self._linker)
-        except wasmtime.WasmtimeError as error:
-            cause = str(error).rstrip().rpartition("\n")[2].strip()
-            message = f"the engine cannot hold the artifact: {printable(cause, limit=300)}"
-            raise AdmissionError(message, code="admission.too_large") from error
-
-    def _require_linkable(self, component: wit.Component) -> None:
-        """Instantiate without fuel: types and imports are checked, and no guest code runs."""
-        store = capi.store_new(self.pointer, None, None)
-        context = capi.store_context(store)
-        instance = capi.ComponentInstance()
-        try:
-            capi.set_fuel(context, 0)
-            capi.store_limiter(store, FOUR_GIBIBYTES, -1, -1, -1, -1)
-            error = capi.component_instantiate(
-                self._linker.pointer,
-                context,
-                capi.pointer_of(component),
-                capi.addressof(instance),
-            )
-        finally:
-            capi.store_delete(store)
-        text = capi.take_error_text(error) if error else ""
-        if error and causes.from_last_line(text).details.get("trap") == "unknown":
-            raise _does_not_fit(text)
-
-
-def _does_not_fit(text: str) -> AdmissionError:
-    """The refusal of a component of which wasmtime says `text`."""
-    lines = [line.strip() for line in text.splitlines()]
-    told = [line for line in lines if line and line != "Caused by:"][:3]
-    reason = "; ".join(printable(line, limit=200) for line in told)
-    message = f"the component does not fit this host: {reason}"
-    return AdmissionError(message, code="admission.missing_host")
-
-
 class Loader:
-    """Finds, compiles and links the code of artifacts; each is built by one thread only.
+    """Loads and links the code of artifacts; each is loaded by one thread only.
 
     Args:
-        artifacts: Gives the bytes of an artifact whose compiled code must be built again.
-        cache: Where compiled code is kept; None keeps it in memory only.
+        supply: Where the code comes from.
         settings: The engines' configuration.
-        budgets: What compiling may cost.
         running: Which guest runs on which thread.
         ticker: Which source of ticks to use; by default the best there is.
     """
 
     def __init__(
         self,
+        supply: Supply,
         *,
-        artifacts: Callable[[str], bytes],
-        cache: CompiledCache | None,
         settings: EngineSettings,
-        budgets: CompileBudgets,
         running: Running,
         ticker: TickerKind | None,
     ) -> None:
         self.ready: dict[Code, Loaded] = {}
+        self._supply = supply
         self._settings = settings
-        self._budgets = budgets
-        self._artifacts = artifacts
-        self._cache = cache
         self._running = running
-        self._descriptions: dict[Code, Description] = {}
-        self._building: dict[str, threading.Lock] = {}
+        self._loading: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         first = Machine(settings, "cranelift", running)
         self.is_pooled = first.is_pooled
@@ -170,60 +81,55 @@ class Loader:
         Raises:
             AdmissionError: It cannot be compiled or linked.
         """
-        digest, pinned = code
         with self._lock:
-            building = self._building.setdefault(digest, threading.Lock())
-        with building:
+            loading = self._loading.setdefault(code[0], threading.Lock())
+        with loading:
             if (loaded := self.ready.get(code)) is None:
-                loaded = self._cached(digest, pinned)
-                if loaded is None:
-                    data = self._artifacts(digest) if artifact is None else artifact
-                    loaded = self._compiled(digest, pinned, data)
+                try:
+                    loaded = self._stored(code)
+                except (NoCodeError, AdmissionError):
+                    # None is there, or it was compiled for another processor, perhaps.
+                    self._supply.compile(code, artifact)
+                    loaded = self._stored(code)
                 self.ready[code] = loaded
             return loaded
 
-    def description(self, code: Code) -> Description | None:
-        """What is known of `code` without loading it."""
-        known = self._descriptions.get(code)
-        if known is not None or self._cache is None:
-            return known
-        for compiler in _candidates(code[1]):
-            found = self._cache.description(code[0], compiler)
-            if found is not None and _serves(found.compilation, code[1]):
-                return found
-        return None
+    def adopt(self, code: Code, description: Description, sealed: int) -> None:
+        """Load code that another process compiled and checked, from a sealed descriptor.
 
-    def _cached(self, digest: str, pinned: Compiler | None) -> Loaded | None:
-        if self._cache is None:
-            return None
-        for compiler in _candidates(pinned):
-            with self._cache.code(digest, compiler) as entry:
-                if entry is None or not _serves(entry[0].compilation, pinned):
-                    continue
-                try:
-                    return self._linked((digest, pinned), *entry)
-                except AdmissionError:
-                    # Compiled for another processor, perhaps; compiling anew settles it.
-                    continue
-        return None
+        Raises:
+            AdmissionError: It does not fit this engine or this host.
+        """
+        self.ready[code] = self._linked(Sealed(code, description, sealed))
 
-    def _compiled(self, digest: str, pinned: Compiler | None, artifact: bytes) -> Loaded:
-        compiled = compile_artifact(artifact, self._budgets, pinned)
-        description = Description(compiled.surface, compiled.compilation)
-        with compiled.code as code:
-            with sealed_copy(code) as sealed:
-                loaded = self._linked((digest, pinned), description, sealed)
-            if self._cache is not None:
-                self._cache.put(digest, description, code)
-        return loaded
+    @contextlib.contextmanager
+    def sealed(self, code: Code) -> Iterator[tuple[Sealed, ...]]:
+        """All that a process must adopt to run `code`, in that order.
 
-    def _linked(self, code: Code, description: Description, sealed: int) -> Loaded:
-        machine = self._machine(description.compilation.compiler)
-        made_by = description.compilation.compiler
-        is_plugin = description.surface.is_plugin
-        kernel = self.load((kernel_digest(), made_by), kernel_bytes()) if is_plugin else None
-        program = machine.linked(description.surface, sealed, kernel and kernel.program)
-        self._descriptions[code] = description
+        Raises:
+            AdmissionError: It must be compiled again, and that fails.
+        """
+        with contextlib.ExitStack() as stack:
+            found = stack.enter_context(self._supply.sealed(code))
+            if not found.description.surface.is_plugin:
+                yield (found,)
+                return
+            of_kernel = (kernel_digest(), found.description.compilation.compiler)
+            kernel = stack.enter_context(self._supply.sealed(of_kernel, kernel_bytes()))
+            yield kernel, found
+
+    def _stored(self, code: Code) -> Loaded:
+        with self._supply.stored(code) as sealed:
+            return self._linked(sealed)
+
+    def _linked(self, sealed: Sealed) -> Loaded:
+        surface, compilation = sealed.description
+        machine = self._machine(compilation.compiler)
+        kernel = None
+        if surface.is_plugin:
+            kernel = self.load((kernel_digest(), compilation.compiler), kernel_bytes()).program
+        program = machine.linked(surface, sealed.descriptor, kernel)
+        self._supply.loaded(sealed)
         return Loaded(program, machine.pointer, machine.compiler)
 
     def _machine(self, compiler: Compiler) -> Machine:
@@ -234,18 +140,3 @@ class Loader:
                 self.ticker.also_tick(machine.pointer)
                 self._machines[compiler] = machine
             return machine
-
-
-def _candidates(pinned: Compiler | None) -> tuple[Compiler, ...]:
-    """Whose code would do, the best first."""
-    return ("cranelift", "winch") if pinned is None else (pinned,)
-
-
-def _serves(compilation: Compilation, pinned: Compiler | None) -> bool:
-    """Whether code that was made so is what a tool gets.
-
-    Where nobody pinned Winch, its code is used only if Cranelift gave up on the artifact, not
-    because another tool asked for it.
-    """
-    is_first = compilation.compiler == "cranelift" or compilation.given_up is not None
-    return compilation.compiler == pinned or (pinned is None and is_first)

@@ -32,20 +32,23 @@ from hatchway.engine.loading import Loader
 from hatchway.engine.program import Ending
 from hatchway.engine.settings import MEMORIES_PER_CALL, TABLES_PER_CALL, EngineSettings
 from hatchway.engine.stacks import has_room
+from hatchway.engine.supply import Supply
 from hatchway.engine.ticker import TICK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
-    from hatchway.core.call import Cancellation
+    from hatchway.core.call import Withdrawal
     from hatchway.core.egress import Ticket
     from hatchway.core.grant import Grant, GrantedDirectory
     from hatchway.core.sandbox import Invocation
     from hatchway.core.surface import Compilation, Compiler, Surface
     from hatchway.core.tools import Tools
     from hatchway.core.traces import Traces
-    from hatchway.engine.cache import CompiledCache
+    from hatchway.engine.cache import CompiledCache, Description
     from hatchway.engine.program import Program
+    from hatchway.engine.supply import Code, Sealed
     from hatchway.engine.ticker import TickerKind
 
 _SLICE_NS = 100_000_000
@@ -69,6 +72,9 @@ class EngineSandbox:
         settings: The engines' configuration.
         budgets: What compiling may cost.
         ticker: Which source of ticks to use; by default the best there is.
+        confinement: Asked before something is compiled. Says what the process that compiles
+            calls before it reads the artifact, as in `compile_artifact`; None leaves it with
+            limits alone.
     """
 
     def __init__(
@@ -79,16 +85,18 @@ class EngineSandbox:
         settings: EngineSettings | None = None,
         budgets: CompileBudgets | None = None,
         ticker: TickerKind | None = None,
+        confinement: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.settings = settings or EngineSettings()
         self._running = Running()
-        self._loader = Loader(
+        self._supply = Supply(
             artifacts=artifacts,
             cache=cache,
-            settings=self.settings,
             budgets=budgets or CompileBudgets(),
-            running=self._running,
-            ticker=ticker,
+            confinement=confinement,
+        )
+        self._loader = Loader(
+            self._supply, settings=self.settings, running=self._running, ticker=ticker
         )
         self._ready = self._loader.ready
         self.ticker = self._loader.ticker
@@ -108,14 +116,13 @@ class EngineSandbox:
     # Admission
 
     def prepare(self, artifact: bytes, digest: str, compiler: Compiler | None = None) -> Surface:
-        """Compile `artifact` unless that was done before, and describe it.
+        """Compile `artifact` unless that was done before, and describe it. No code is loaded.
 
         Raises:
             AdmissionError: It is not valid, imports what no host here provides, or takes
                 too much to compile.
         """
-        self._loader.load((digest, compiler), artifact)
-        return self.surface(digest, compiler)
+        return self._supply.prepare((digest, compiler), artifact).surface
 
     def surface(self, digest: str, compiler: Compiler | None = None) -> Surface:
         """The description of an artifact that was prepared once, without loading its code.
@@ -123,17 +130,28 @@ class EngineSandbox:
         Raises:
             AdmissionError: It must be compiled again, and that fails.
         """
-        known = self._loader.description((digest, compiler))
-        if known is None:
-            self._loader.load((digest, compiler))
-            known = self._loader.description((digest, compiler))
-            assert known is not None
-        return known.surface
+        return self._supply.prepare((digest, compiler)).surface
 
     def compilation(self, digest: str, compiler: Compiler | None = None) -> Compilation | None:
         """Which compiler made the code that a run would use; None while there is no code."""
-        known = self._loader.description((digest, compiler))
+        known = self._supply.description((digest, compiler))
         return None if known is None else known.compilation
+
+    def adopt(self, code: Code, description: Description, sealed: int) -> None:
+        """Load code that another process compiled and checked, from a sealed descriptor.
+
+        Raises:
+            AdmissionError: It does not fit this engine or this host.
+        """
+        self._loader.adopt(code, description, sealed)
+
+    def sealed(self, code: Code) -> AbstractContextManager[tuple[Sealed, ...]]:
+        """All that a process must adopt to run `code`, in that order.
+
+        Raises:
+            AdmissionError: It must be compiled again, and that fails.
+        """
+        return self._loader.sealed(code)
 
     # The path of a call
 
@@ -142,7 +160,7 @@ class EngineSandbox:
         digest: str,
         invocation: Invocation,
         grant: Grant,
-        cancellation: Cancellation | None = None,
+        cancellation: Withdrawal | None = None,
         ticket: Ticket | None = None,
         tools: Tools | None = None,
         traces: Traces | None = None,
@@ -243,6 +261,11 @@ class EngineSandbox:
                         self._quotas[key] = quota
                 quotas[granted.descriptor] = quota
         return quotas
+
+    def forget_quotas(self) -> None:
+        """Measure every directory anew: another process may have written to it meanwhile."""
+        with self._lock:
+            self._quotas.clear()
 
     def _make_epoch_callback(self) -> ctypes._FuncPointer:
         """What wasmtime calls when a slice of a guest's time is over."""

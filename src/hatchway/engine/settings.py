@@ -37,7 +37,7 @@ needs no bounds check to stay inside."""
 MEMORY_GUARD_BYTES = 32 * MEBIBYTE
 """Unmapped space behind it, which catches an address plus a constant offset."""
 
-_MAX_TABLE_ELEMENTS = 1_000_000
+MAX_TABLE_ELEMENTS = 1_000_000
 
 # `wasmtime_strategy_enum`; the wheel's own setter knows no Winch.
 _STRATEGIES: dict[Compiler, int] = {"cranelift": 1, "winch": 2}
@@ -76,11 +76,13 @@ class EngineSettings:
             may be calls that those make of other tools.
         reservation_bytes: Address space for one linear memory.
         guard_bytes: Unmapped space behind it.
+        table_elements: The largest table that the pool has room for.
     """
 
     concurrent_calls: int = 32
     reservation_bytes: int = MEMORY_RESERVATION_BYTES
     guard_bytes: int = MEMORY_GUARD_BYTES
+    table_elements: int = MAX_TABLE_ELEMENTS
 
     @property
     def places(self) -> int:
@@ -170,7 +172,7 @@ def new_engine(settings: EngineSettings, compiler: Compiler) -> tuple[wasmtime.E
 def _pool_bytes(settings: EngineSettings) -> int:
     calls = settings.places
     slots = calls * MEMORIES_PER_CALL + 1
-    tables = calls * TABLES_PER_CALL * _MAX_TABLE_ELEMENTS * 16
+    tables = calls * TABLES_PER_CALL * settings.table_elements * 16
     return slots * (settings.reservation_bytes + settings.guard_bytes) + tables + GIBIBYTE
 
 
@@ -203,7 +205,7 @@ def _add_pool(config: wasmtime.Config, settings: EngineSettings) -> None:
         "total_stacks": 0,
         "total_gc_heaps": 0,
         "max_memory_size": settings.reservation_bytes,
-        "table_elements": _MAX_TABLE_ELEMENTS,
+        "table_elements": settings.table_elements,
         "max_core_instance_size": MEBIBYTE,
         "max_component_instance_size": MEBIBYTE,
         # Kept mapped and wiped between calls, so that a small guest costs no page faults.

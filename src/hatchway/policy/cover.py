@@ -37,15 +37,13 @@ def covers(allowed: Capability, wanted: Capability) -> bool:
         case ToolUse(), ToolUse():
             same_function = allowed.function is None or allowed.function == wanted.function
             return allowed.tool == wanted.tool and same_function
-        case (
-            (SocketAccess(), SocketAccess())
-            | (Clock(), Clock())
-            | (
-                RandomSource(),
-                RandomSource(),
+        case SocketAccess(), SocketAccess():
+            is_same = (allowed.kind, allowed.host, allowed.port) == (
+                *(wanted.kind, wanted.host, wanted.port),
             )
-        ):
-            return allowed == wanted
+            return is_same and (allowed.is_internal or not wanted.is_internal)
+        case (Clock(), Clock()) | (RandomSource(), RandomSource()):
+            return True
         case _:
             return False
 

@@ -10,6 +10,7 @@ from hatchway.core.capability import (
     EnvironmentVariable,
     FileAccess,
     HttpAccess,
+    SocketAccess,
     ToolUse,
     encode_path,
 )
@@ -23,6 +24,7 @@ from hatchway.policy.document import unsupported_reason
 if TYPE_CHECKING:
     from hatchway.core.call import Principal
     from hatchway.core.capability import Capability
+    from hatchway.core.isolation import Isolation
     from hatchway.core.secret import Secret
     from hatchway.core.tool import Tool
     from hatchway.policy.document import Policy, ToolPolicy
@@ -49,6 +51,8 @@ def decide(tool: Tool, policy: Policy, principal: Principal) -> Grant:
         if covering(entry.allow, want.capability) is None:
             message = f"{tool.name!r} requires {want.capability}, which no policy entry covers"
             raise NotAuthorizedError(message, hint=next_step(tool.owner, want.capability))
+    if isolation_of(entry, policy) == "thread":
+        _refuse_sockets(entry)
     if lack := what_the_host_lacks(entry, policy):
         raise NotAuthorizedError(lack.message, hint=lack.hint)
     return Grant(
@@ -59,7 +63,37 @@ def decide(tool: Tool, policy: Policy, principal: Principal) -> Grant:
         workspace=_workspace(tool, entry),
         compiler=entry.compiler,
         egress=_egress(entry, policy),
+        isolation=isolation_of(entry, policy),
+        tenant=policy.tenant,
+        owner=entry.name,
     )
+
+
+def _refuse_sockets(entry: ToolPolicy) -> None:
+    """Sockets are for guests behind a second wall."""
+    for item in entry.allow:
+        if isinstance(item, SocketAccess):
+            message = f"{item} is allowed to {entry.name!r}, which runs in a thread"
+            revoke = shlex.quote(str(item))
+            hint = f'isolation = "worker", or: hatchway revoke {entry.name} {revoke}'
+            raise NotAuthorizedError(message, hint=hint)
+
+
+def isolation_of(entry: ToolPolicy, policy: Policy) -> Isolation:
+    """Where guests of `entry` run: as it says, as the policy says, else by what it was granted.
+
+    What may talk to the network runs in a worker unless somebody decided otherwise.
+    """
+    if entry.isolation is not None:
+        return entry.isolation
+    if policy.isolation is not None:
+        return policy.isolation
+    return "worker" if is_on_network(entry) else "thread"
+
+
+def is_on_network(entry: ToolPolicy) -> bool:
+    """Whether guests of `entry` may talk to anybody over the network."""
+    return any(isinstance(item, HttpAccess | SocketAccess) for item in entry.allow)
 
 
 def inside(grant: Grant) -> Grant:
@@ -86,7 +120,7 @@ def next_step(owner: str, capability: Capability) -> str:
         # The author names the directory inside; the one outside is the operator's to choose.
         guest = encode_path(capability.guest_path)
         return f"hatchway grant {owner} {capability.name}=DIRECTORY:{guest}"
-    if isinstance(capability, HttpAccess) and is_inside(capability.host):
+    if isinstance(capability, HttpAccess | SocketAccess) and is_inside(capability.host):
         # An author cannot ask for that; without it the origin would be granted and not reached.
         capability = replace(capability, is_internal=True)
     spelled = shlex.quote(str(capability))
@@ -148,11 +182,13 @@ def _environment(entry: ToolPolicy, policy: Policy) -> tuple[tuple[str, str], ..
 
 def _egress(entry: ToolPolicy, policy: Policy) -> EgressGrant | None:
     origins = tuple(item for item in entry.allow if isinstance(item, HttpAccess))
-    if not origins:
+    sockets = tuple(item for item in entry.allow if isinstance(item, SocketAccess))
+    if not origins and not sockets:
         return None
     values = _values(entry, policy)
     return EgressGrant(
         origins=origins,
+        sockets=sockets,
         # Where a value goes is said by the policy, whatever came with the value.
         secrets=tuple(rule.bound(values[rule.name]) for rule in entry.secrets),
         limits=entry.egress,

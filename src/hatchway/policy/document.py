@@ -15,6 +15,7 @@ from hatchway.core.capability import (
 )
 from hatchway.core.egress import EgressLimits, FlowRule, Route
 from hatchway.core.errors import ConfigError
+from hatchway.core.isolation import Isolation
 from hatchway.core.limits import FOUR_GIBIBYTES, KIBIBYTE, MEBIBYTE, Limits
 from hatchway.core.surface import Compiler
 from hatchway.core.untrusted import printable, shown
@@ -27,6 +28,7 @@ from hatchway.policy.secrets import SecretCommands, SecretRule, secrets_in
 from hatchway.policy.trust import NOTHING_ASKED, Trust
 from hatchway.policy.trust_document import trust_in
 from hatchway.policy.units import parse_bytes, parse_count, parse_seconds
+from hatchway.policy.workers import Workers, workers_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,13 @@ VERSION = 1
 FILE_NAME = "hatchway.toml"
 
 LOCAL_TENANT = "local"
+
+_TOP = (
+    *("version", "compiler", "isolation", "workers", "trust", "egress", "flow", "serve", "tools"),
+)
+_OF_A_TOOL = (
+    *("source", "allow", "secrets", "limits", "egress", "compiler", "isolation", "overrides"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,7 @@ class ToolPolicy:
         secrets: What the broker puts into its requests.
         egress: What its requests may consume.
         compiler: The only one whose code may run; None leaves it to the host.
+        isolation: Where its guests run; None leaves it to its grants.
         overrides: Findings of the audit that somebody decided to live with.
     """
 
@@ -63,6 +73,7 @@ class ToolPolicy:
     secrets: tuple[SecretRule, ...] = ()
     egress: EgressLimits = field(default_factory=EgressLimits)
     compiler: Compiler | None = None
+    isolation: Isolation | None = None
     overrides: tuple[Override, ...] = ()
 
 
@@ -74,6 +85,8 @@ class Policy:
         tenant: The only tenant it speaks for.
         tools: By name. A tool that is not here may not be called.
         compiler: The compiler of tools that name none; None leaves it to the host.
+        isolation: Where guests of tools run that name none; None leaves it to their grants.
+        workers: What worker processes must have and may use.
         trust: Who must have signed what; by default nothing is asked.
         route: How the broker gets to the world.
         flow: What a call may still reach after a private read; None where no such rule is
@@ -88,6 +101,8 @@ class Policy:
     tenant: str = LOCAL_TENANT
     tools: Mapping[str, ToolPolicy] = field(default_factory=dict)
     compiler: Compiler | None = None
+    isolation: Isolation | None = None
+    workers: Workers = field(default_factory=Workers)
     trust: Trust = NOTHING_ASKED
     route: Route = field(default_factory=Route)
     flow: FlowRule | None = None
@@ -106,12 +121,9 @@ class Policy:
 def unsupported_reason(capability: Capability) -> str | None:
     """Why this version cannot grant `capability`, or None when it can."""
     match capability:
-        case SocketAccess():
-            # Name look-ups carry data out as well as connections do.
-            return (
-                "this version of Hatchway cannot grant raw sockets or name look-ups: "
-                "they need hardened workers"
-            )
+        case SocketAccess(host=host) if host.startswith("*."):
+            # A name below a wildcard can spell anything, and asking for it carries it out.
+            return "raw sockets and name look-ups are granted for one exact host, not a wildcard"
         case _:
             return None
 
@@ -129,12 +141,12 @@ def parse_policy(text: str, *, file: str, base: str, commands: SecretCommands = 
         ConfigError: With file, line and the nearest valid key.
     """
     root = read_toml(text, file=file)
-    root.only("version", "compiler", "trust", "egress", "flow", "serve", "tools")
+    root.only(*_TOP)
     version = root.parsed("version", parse_count, 0)
     if version != VERSION:
         message = f"expected 'version = {VERSION}', got {shown(version, limit=30)}"
         raise root.error(message, "version", code="config.version")
-    compiler = _compiler(root, None)
+    compiler, isolation = _compiler(root, None), _isolation(root, None)
     tools = root.table("tools")
     entries: dict[str, ToolPolicy] = {}
     for name in tools:
@@ -143,10 +155,12 @@ def parse_policy(text: str, *, file: str, base: str, commands: SecretCommands = 
                 f"{printable(name)!r} is not a tool's name: letters, digits, '_', '-'; 64 at most"
             )
             raise tools.error(message, name)
-        entries[name] = _tool(name, tools.table(name), base, commands, compiler)
+        entries[name] = _tool(name, tools.table(name), base, commands, compiler, isolation)
     return Policy(
         tools=entries,
         compiler=compiler,
+        isolation=isolation,
+        workers=workers_in(root),
         trust=trust_in(root, base=base),
         route=route_in(root, base=base),
         flow=flow_in(root),
@@ -163,9 +177,14 @@ def _discovery(root: Table) -> bool:
 
 
 def _tool(
-    name: str, table: Table, base: str, commands: SecretCommands, compiler: Compiler | None
+    name: str,
+    table: Table,
+    base: str,
+    commands: SecretCommands,
+    compiler: Compiler | None,
+    isolation: Isolation | None,
 ) -> ToolPolicy:
-    table.only("source", "allow", "secrets", "limits", "egress", "overrides", "compiler")
+    table.only(*_OF_A_TOOL)
     source = table.text("source", limit=4096)
     if not source:
         message = f"[tools.{name}] needs a source"
@@ -174,6 +193,8 @@ def _tool(
         _allowed(table, index, text, base) for index, text in enumerate(table.texts("allow"))
     )
     _refuse_contradictions(table, name, allow)
+    place = _isolation(table, isolation)
+    _refuse_sockets_in_a_thread(table, name, allow, place)
     return ToolPolicy(
         name=name,
         source=source,
@@ -183,13 +204,31 @@ def _tool(
         secrets=secrets_in(table, allow, base=base, commands=commands),
         egress=egress_limits_in(table),
         compiler=_compiler(table, compiler),
+        isolation=place,
         overrides=overrides_in(table),
     )
+
+
+def _refuse_sockets_in_a_thread(
+    table: Table, name: str, allow: tuple[Capability, ...], place: Isolation | None
+) -> None:
+    """A raw socket is for guests behind a second wall."""
+    for index, capability in enumerate(allow):
+        if isinstance(capability, SocketAccess) and place == "thread":
+            message = f"{str(capability)!r} needs a worker, and [tools.{name}] runs in a thread"
+            revoke = shlex.quote(str(capability))
+            hint = f'isolation = "worker", or: hatchway revoke {name} {revoke}'
+            raise table.error(message, "allow", index, code="config.unsupported", hint=hint)
 
 
 def _compiler(table: Table, default: Compiler | None) -> Compiler | None:
     chosen = table.choice("compiler", get_args(Compiler), default)
     return cast("Compiler | None", chosen)
+
+
+def _isolation(table: Table, default: Isolation | None) -> Isolation | None:
+    chosen = table.choice("isolation", get_args(Isolation), default)
+    return cast("Isolation | None", chosen)
 
 
 def _allowed(table: Table, index: int, text: str, base: str) -> Capability:

@@ -16,6 +16,7 @@ from hatchway.policy.segments import plain_segments
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hatchway.core.capability import Capability
     from hatchway.core.egress import EgressGrant
 
 MAX_TARGET = 8 * 1024
@@ -188,7 +189,7 @@ def _whole(origin: HttpAccess) -> HttpAccess:
     return replace(origin, path_prefix="/", methods=None)
 
 
-def _reaches(may_reach: Iterable[HttpAccess], asked: HttpAccess) -> bool:
+def _reaches(may_reach: Iterable[Capability], asked: HttpAccess) -> bool:
     return any(covers(origin, asked) for origin in may_reach)
 
 

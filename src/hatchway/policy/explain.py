@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from hatchway.core.capability import (
@@ -17,12 +17,12 @@ from hatchway.core.capability import (
 )
 from hatchway.policy.authority import is_inside
 from hatchway.policy.cover import covering
-from hatchway.policy.decide import next_step, what_the_host_lacks
+from hatchway.policy.decide import isolation_of, next_step, what_the_host_lacks
 from hatchway.policy.document import unsupported_reason
 from hatchway.policy.reach import reach_in_words
 
 if TYPE_CHECKING:
-    from hatchway.policy.document import Policy
+    from hatchway.policy.document import Policy, ToolPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,14 @@ class Explanation:
         reason: One sentence.
         without: What the guest sees instead, when it is denied.
         hint: The next step, or None when there is nothing to do.
+        where: Where the tool's guests run and why, in words; None without an entry.
     """
 
     is_allowed: bool
     reason: str
     without: str | None = None
     hint: str | None = None
+    where: str | None = None
 
 
 def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
@@ -51,6 +53,23 @@ def explain(policy: Policy, owner: str, wanted: Capability) -> Explanation:
             reason=f"{policy.file} has no entry for {owner!r}; everything absent is denied",
             hint=f"hatchway add SOURCE --name {owner}",
         )
+    return replace(_of_entry(policy, entry, wanted), where=where(policy, entry))
+
+
+def where(policy: Policy, entry: ToolPolicy) -> str:
+    """Where guests of `entry` run, and what decides that."""
+    place = isolation_of(entry, policy)
+    if entry.isolation is not None:
+        reason = f"{policy.file} says so"
+    elif place == "worker":
+        reason = "it may use the network"
+    else:
+        reason = "it may not use the network"
+    return f"in a {place}, because {reason}"
+
+
+def _of_entry(policy: Policy, entry: ToolPolicy, wanted: Capability) -> Explanation:
+    owner = entry.name
     found = covering(entry.allow, wanted)
     lack = what_the_host_lacks(entry, policy)
     if found is not None and lack is not None:
@@ -93,7 +112,7 @@ def without(capability: Capability) -> str:
         case HttpAccess():
             return "HTTP-request-denied; every attempt is recorded with its origin"
         case SocketAccess():
-            return "access-denied"
+            return "access-denied; every attempt is recorded with its host"
         case EnvironmentVariable():
             return "an environment without that variable"
         case Clock():

@@ -108,12 +108,12 @@ def _diagnosis(text: str, error: ConfigError, side: Side, base: str) -> tuple[st
         return error.message, error.hint
     hint = error.hint
     if text.startswith(("net.socket=", "net.dns=")):
-        hint = _NOT_GRANTED
+        hint = _NEEDS_NEITHER
     for near in spellings_near(text):
         # Only what can be read is suggested.
         with contextlib.suppress(ConfigError):
             meant = f"did you mean {str(_read(near, side, base))!r}?"
-            return error.message, f"{hint}; {meant}" if hint == _NOT_GRANTED else meant
+            return error.message, f"{hint}; {meant}" if hint == _NEEDS_NEITHER else meant
     return error.message, hint
 
 
@@ -139,7 +139,7 @@ def _read(text: str, side: Side, base: str) -> Capability:  # noqa: C901 - a cas
         case "net.http":
             return _http(scope, settings)
         case "net.socket" | "net.dns":
-            return _socket(head, scope)
+            return _socket(head, scope, settings)
         case _:
             return _tool(scope)
 
@@ -158,14 +158,15 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "fs.read": (),
     "fs.write": ("shared", "quota"),
     "net.http": ("methods", "internal", "private"),
-    "net.socket": (),
-    "net.dns": (),
+    "net.socket": ("internal", "private"),
+    "net.dns": ("internal",),
     "tool": (),
 }
 
 
 _SECRETS = "use secrets: the broker puts them into requests, and the tool never sees them"
-_NOT_GRANTED = "raw sockets and raw look-ups cannot be granted, and net.http needs neither"
+_NEEDS_NEITHER = "HTTP needs neither net.socket nor net.dns, net.http is enough"
+_NO_WILDCARD_INSIDE = "'internal' is said of one exact host, never of a wildcard"
 
 
 def _bad(why: str, hint: str | None = None) -> _MisspeltError:
@@ -289,7 +290,7 @@ def _http(scope: str, settings: dict[str, str]) -> Capability:
     scheme = cast("Literal['http', 'https']", match[1])
     host, port = _host_and_port(match[2], DEFAULT_PORTS[scheme])
     if host.startswith("*.") and "internal" in settings:
-        raise _bad("'internal' is said of one exact host, never of a wildcard")
+        raise _bad(_NO_WILDCARD_INSIDE)
     return HttpAccess(
         scheme=scheme,
         host=host,
@@ -338,10 +339,18 @@ def _host_and_port(written: str, default: int | None) -> tuple[str, int]:
     return f"*.{host}" if is_wildcard else host, port
 
 
-def _socket(head: str, scope: str) -> Capability:
+def _socket(head: str, scope: str, settings: dict[str, str]) -> Capability:
     kind = cast("Literal['socket', 'dns']", head.removeprefix("net."))
     host, port = _host_and_port(scope, None)
-    return SocketAccess(kind=kind, host=host, port=port)
+    if host.startswith("*.") and "internal" in settings:
+        raise _bad(_NO_WILDCARD_INSIDE)
+    return SocketAccess(
+        kind=kind,
+        host=host,
+        port=port,
+        is_internal="internal" in settings,
+        is_private="private" in settings,
+    )
 
 
 def _tool(scope: str) -> ToolUse:

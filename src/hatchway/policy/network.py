@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hatchway.core.capability import DEFAULT_PORTS
+from hatchway.core.capability import DEFAULT_PORTS, SocketAccess
 from hatchway.core.egress import EgressLimits, FlowRule, Route
 from hatchway.core.errors import ConfigError
 from hatchway.core.limits import GIBIBYTE, KIBIBYTE
@@ -39,6 +39,7 @@ EGRESS_KEYS: dict[str, Range] = {
 """Every key of `[tools.NAME.egress]`."""
 
 _PROXY = re.compile(r"(https?)://([^/?#]*)/?", re.ASCII)
+_TCP = "tcp://"
 _MAX_TEXT = 4096
 _MAX_ORIGINS = 256
 
@@ -110,8 +111,23 @@ def flow_in(root: Table) -> FlowRule | None:
         message = f"'after_private' may name {_MAX_ORIGINS} origins, got {len(texts)}"
         raise table.error(message, "after_private")
     return FlowRule(
-        may_reach=tuple(_origin(table, index, text) for index, text in enumerate(texts))
+        may_reach=tuple(_remaining(table, index, text) for index, text in enumerate(texts))
     )
+
+
+def _remaining(table: Table, index: int, text: str) -> HttpAccess | SocketAccess:
+    return _origin(table, index, text) if not text.startswith(_TCP) else _place(table, index, text)
+
+
+def _place(table: Table, index: int, text: str) -> SocketAccess:
+    try:
+        host, port = read_authority(text.removeprefix(_TCP))
+    except ValueError as error:
+        raise table.error(str(error), "after_private", index) from error
+    if port is None:
+        message = f"expected tcp://HOST:PORT, got {shown(text)}"
+        raise table.error(message, "after_private", index)
+    return SocketAccess(kind="socket", host=host, port=port)
 
 
 def _origin(table: Table, index: int, text: str) -> HttpAccess:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def policy_digest(entry: ToolPolicy, *, base: str) -> str:
-    """The hash of the powers, secrets, limits and compiler of an entry.
+    """The hash of the powers, secrets, limits, compiler and isolation of an entry.
 
     Of a secret it holds where it comes from and where it goes, and never the value. It does not
     depend on the order of the lines, and directories and files below the policy are named from
@@ -33,11 +33,13 @@ def policy_digest(entry: ToolPolicy, *, base: str) -> str:
         "compiler": entry.compiler,
     }
     # What is as it is without a word in the policy is left out: an entry that says nothing of
-    # the network was approved like that before there was one.
+    # the network, or of workers, was approved like that before there were any.
     if entry.secrets:
         allowed["secrets"] = sorted(_secret(rule, base) for rule in entry.secrets)
     if entry.egress != EgressLimits():
         allowed["egress"] = asdict(entry.egress)
+    if entry.isolation is not None:
+        allowed["isolation"] = entry.isolation
     return canonical_digest(allowed)
 
 

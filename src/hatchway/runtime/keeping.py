@@ -14,6 +14,7 @@ from hatchway.policy.origins import origin_of
 from hatchway.provenance.approval import policy_digest, secret_digests
 from hatchway.runtime.manifests import pinned_manifest
 from hatchway.runtime.overrides import lapsed
+from hatchway.runtime.policy_edit import AS_IT_IS, Hosting, PolicyEdit
 from hatchway.runtime.previous import Previous, is_same_artifact
 from hatchway.runtime.remembered import require_as_approved
 from hatchway.runtime.subjects import neighbours_of, subject_of, under
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from hatchway.registry.store import ArtifactStore
     from hatchway.runtime.admission import Admission, Candidate
     from hatchway.runtime.approvals import Approvals
-    from hatchway.runtime.policy_edit import PolicyEdit
     from hatchway.runtime.previous import PreviousPins
     from hatchway.runtime.project import Project
     from hatchway.runtime.remembered import RememberedPins
@@ -194,7 +194,7 @@ class Keeper:
         candidate: Candidate,
         allow: list[str],
         limits: Mapping[str, str | int] | None = None,
-        compiler: Compiler | None = None,
+        hosting: Hosting = AS_IT_IS,
         *,
         without_secrets: Collection[str] = (),
         only_if: Callable[[LockedTool | None, LockedTool], None] | None = None,
@@ -206,7 +206,7 @@ class Keeper:
             candidate: The artifact.
             allow: All that it may use from now on.
             limits: Limits to write, as they are spelled; others stay as they are.
-            compiler: The compiler to pin; by default it stays as it is.
+            hosting: The compiler and the isolation to write; others stay as they are.
             without_secrets: Secrets that it is not given any more, by name.
             only_if: Looks at what is pinned and at what is about to be, while nobody else can
                 change either, and raises unless that is what was meant.
@@ -226,7 +226,7 @@ class Keeper:
                 candidate.lock.source,
                 allow,
                 limits=limits,
-                compiler=compiler,
+                hosting=hosting,
                 without_secrets=without_secrets,
             )
             policy = self.project.understood(edit)
@@ -265,7 +265,7 @@ class Keeper:
         candidate: Candidate,
         allow: list[str],
         limits: Mapping[str, str | int] | None = None,
-        compiler: Compiler | None = None,
+        hosting: Hosting = AS_IT_IS,
         *,
         without_secrets: Collection[str] = (),
     ) -> Report:
@@ -276,7 +276,7 @@ class Keeper:
             candidate.lock.source,
             allow,
             limits=limits,
-            compiler=compiler,
+            hosting=hosting,
             without_secrets=without_secrets,
         )
         return self._report(candidate.subject, self.project.understood(edit))

@@ -10,6 +10,7 @@ from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
 from hatchway.core.call import Principal, ToolCall
 from hatchway.core.capability import HttpAccess
 from hatchway.core.errors import ConfigError
+from hatchway.policy.decide import isolation_of
 from hatchway.policy.document import LOCAL_TENANT, Policy, ToolPolicy
 from hatchway.registry.source import read_source
 from hatchway.registry.store import digest_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from hatchway.core.capability import Capability
     from hatchway.core.egress import Egress
+    from hatchway.core.isolation import Isolation
     from hatchway.core.limits import Limits
     from hatchway.core.manifest import Manifest
     from hatchway.core.sandbox import Sandbox
@@ -58,6 +60,7 @@ class OneOff:
         allow: list[Capability],
         limits: Limits,
         compiler: Compiler | None = None,
+        isolation: Isolation | None = None,
     ) -> tuple[Runtime, Mapping[str, Tool]]:
         """A runtime for one file, and the tools it offers.
 
@@ -67,7 +70,12 @@ class OneOff:
         digest, surface = self._read(file, compiler)
         owner = "run"
         entry = ToolPolicy(
-            name=owner, source=file, allow=tuple(allow), limits=limits, compiler=compiler
+            name=owner,
+            source=file,
+            allow=tuple(allow),
+            limits=limits,
+            compiler=compiler,
+            isolation=isolation,
         )
         policy = Policy(tools={owner: entry}, file="the command line")
         policy = self.with_directories(with_host_environment(self._routed(policy)))
@@ -126,15 +134,17 @@ class OneOff:
         return self._prepared(artifact, compiler)
 
     def _routed(self, policy: Policy) -> Policy:
-        """`policy` with what the one in force says about the way to the world.
+        """`policy` with what the one in force says about workers and about the way to the world.
 
-        A proxy that everything goes through, and a rule about flows, hold here too.
+        Walls that must stand, a proxy that everything goes through, and a rule about flows hold
+        here too.
         """
+        in_workers = any(isolation_of(entry, policy) == "worker" for entry in policy.tools.values())
         allowed = (each for entry in policy.tools.values() for each in entry.allow)
-        if not any(isinstance(capability, HttpAccess) for capability in allowed):
+        if not in_workers and not any(isinstance(each, HttpAccess) for each in allowed):
             return policy
         in_force = self.policy()
-        return replace(policy, route=in_force.route, flow=in_force.flow)
+        return replace(policy, route=in_force.route, flow=in_force.flow, workers=in_force.workers)
 
     def _prepared(self, artifact: bytes, compiler: Compiler | None) -> tuple[str, Surface]:
         digest = digest_of(artifact)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import tomlkit
 import tomlkit.exceptions
@@ -12,8 +13,26 @@ from hatchway.core.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from hatchway.core.isolation import Isolation
     from hatchway.core.surface import Compiler
     from hatchway.provenance.lockfile import LockedTool, Lockfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosting:
+    """What makes and holds the guests of an entry, as far as somebody said so.
+
+    Attributes:
+        compiler: The compiler to pin; None leaves it as it is.
+        isolation: Where its guests run; None leaves it as it is, `unsaid` takes the word away.
+    """
+
+    compiler: Compiler | None = None
+    isolation: Isolation | Literal["unsaid"] | None = None
+
+
+AS_IT_IS = Hosting()
+"""Nothing was said."""
 
 
 class PolicyEdit:
@@ -48,7 +67,7 @@ class PolicyEdit:
         allow: list[str],
         *,
         limits: Mapping[str, str | int] | None = None,
-        compiler: Compiler | None = None,
+        hosting: Hosting = AS_IT_IS,
         without_secrets: Collection[str] = (),
     ) -> None:
         """Make sure that there is an entry with `source`, and everything about it as it is said.
@@ -58,14 +77,13 @@ class PolicyEdit:
             source: Where its artifact comes from.
             allow: All that it may use.
             limits: Limits to write, as they are spelled; others stay as they are.
-            compiler: The compiler to pin; by default it stays as it is.
+            hosting: The compiler and the isolation to write.
             without_secrets: Secrets to take away, by name.
         """
         self.set_tool(name, source, allow)
         self.drop_secrets(name, without_secrets)
         self.set_limits(name, limits or {})
-        if compiler is not None:
-            self.set_compiler(name, compiler)
+        self.set_hosting(name, hosting)
 
     def remove_tool(self, name: str) -> None:
         """Take the entry away."""
@@ -97,9 +115,14 @@ class PolicyEdit:
         for key, value in limits.items():
             table["limits"][key] = value
 
-    def set_compiler(self, name: str, compiler: Compiler) -> None:
-        """Pin the compiler of an entry."""
-        self._tools()[name]["compiler"] = compiler
+    def set_hosting(self, name: str, hosting: Hosting) -> None:
+        """Write the compiler and the isolation of an entry, as far as they are said."""
+        table = self._tools()[name]
+        for key, value in (("compiler", hosting.compiler), ("isolation", hosting.isolation)):
+            if value == "unsaid":
+                table.pop(key, None)
+            elif value is not None:
+                table[key] = value
 
     def pin(self, name: str, tool: LockedTool) -> None:
         """Record what was admitted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import signal
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,10 +24,10 @@ from hatchway.core.untrusted import harmless, printable
 from hatchway.policy.grammar import TOOL_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from hatchway.core.call import Execution, Outcome, ToolCall
-    from hatchway.core.events import HttpTrace
+    from hatchway.core.isolation import Layer, WorkerEnd
     from hatchway.core.tool import Tool
     from hatchway.runtime.generations import Changes
 
@@ -40,49 +41,6 @@ class EventSink(Protocol):
     def emit(self, event: Event) -> None:
         """Put `event` on record, or raise."""
         ...
-
-
-class Witness:
-    """Puts events on record, and tells whoever watches what no client is told.
-
-    Attributes:
-        on_denial: Told one line for every denial that a grant would lift.
-        on_failure: Told one line for every request that was allowed and failed all the same.
-
-    Args:
-        sink: Where events go.
-    """
-
-    def __init__(self, sink: EventSink) -> None:
-        self.on_denial: Callable[[str], None] | None = None
-        self.on_failure: Callable[[str], None] | None = None
-        self._sink = sink
-
-    def emit(self, event: Event) -> None:
-        """Put `event` on record, or raise."""
-        self._sink.emit(event)
-        if self.on_denial is not None and event.name == "capability.denied":
-            if "hint" in event.details:
-                self.on_denial(f"{event.message}; to allow it: {event.details['hint']}")
-        elif self.on_failure is not None and event.http is not None:
-            _tell_failure(event.http, self.on_failure)
-
-
-def _tell_failure(trace: HttpTrace, tell: Callable[[str], None]) -> None:
-    """Say why a request that was allowed got no whole answer, and what to look at."""
-    if trace.decision == "allowed" and trace.error is not None:
-        said = _TO_LOOK_AT.get(trace.error, "")
-        tell(f"failed: {trace.method} {trace.origin}: {trace.error}{said}")
-
-
-_TO_LOOK_AT = {
-    "TLS-certificate-error": "; is its authority trusted here? See [egress] authorities",
-    "HTTP-response-body-size": "; [tools.NAME.egress] response bounds it",
-    "HTTP-request-body-size": "; [tools.NAME.egress] request bounds it",
-    "HTTP-response-timeout": "; [tools.NAME.egress] first_byte and total bound it",
-    "connection-timeout": "; [tools.NAME.egress] connect bounds it",
-    "connection-limit-reached": "; [tools.NAME.egress] concurrent and per_minute bound it",
-}
 
 
 def now_ms() -> int:
@@ -240,6 +198,117 @@ def record_stale(sink: EventSink, error: HatchwayError) -> None:
             details={"hint": harmless(error.hint, limit=500)} if error.hint else {},
         )
     )
+
+
+def record_violation(
+    sink: EventSink,
+    *,
+    tenant: str,
+    owner: str,
+    layer: Layer,
+    syscall: str,
+    arguments: Sequence[int] = (),
+    digest: str | None = None,
+    call_id: str | None = None,
+) -> None:
+    """A worker tried what its walls forbid, and was refused.
+
+    No guest can do so: its own attempts end at the engine, as denials. Either the engine was
+    overcome, or it does what it did not do when the walls were built.
+
+    Args:
+        sink: Where it is recorded.
+        tenant: Whose worker it is.
+        owner: Its policy entry.
+        layer: The wall that stopped it.
+        syscall: The system call, by name.
+        arguments: Of the system call, as the kernel saw them.
+        digest: The artifact that it ran.
+        call_id: The call that it was answering, where that is known.
+    """
+    tried = printable(syscall, limit=64)
+    sink.emit(
+        Event(
+            name="worker.violation",
+            time_ms=now_ms(),
+            severity=Severity.HIGH,
+            message=harmless(f"the worker of {owner} was refused {tried} by {layer}", limit=500),
+            tenant=tenant,
+            call_id=call_id,
+            tool=owner,
+            digest=digest,
+            code="worker.violation",
+            attempted=tried,
+            details={
+                "layer": layer,
+                "syscall": tried,
+                "arguments": [f"{value & _WORD:#x}" for value in arguments[:_ARGUMENTS]],
+            },
+        )
+    )
+
+
+_ARGUMENTS = 6
+_WORD = (1 << 64) - 1
+
+
+def record_worker_end(
+    sink: EventSink,
+    *,
+    tenant: str,
+    owner: str,
+    reason: WorkerEnd,
+    status: int | None = None,
+    digest: str | None = None,
+    call_id: str | None = None,
+) -> None:
+    """A worker ended that nobody sent away. One that is recycled leaves no event.
+
+    Args:
+        sink: Where it is recorded.
+        tenant: Whose worker it was; empty where it had not been given to anybody.
+        owner: Its policy entry; empty likewise.
+        reason: How it ended.
+        status: Its exit status, negative for a signal; None where nobody knows it.
+        digest: The artifact that it ran.
+        call_id: The call that it was answering, where that is known.
+    """
+    signal_name = _signal_name(status)
+    by = "" if signal_name is None else f" by {signal_name}"
+    whose = f"the worker of {owner}" if owner else "a worker"
+    sink.emit(
+        Event(
+            name="worker.ended",
+            time_ms=now_ms(),
+            severity=Severity.HIGH if reason in _ALARMING else Severity.MEDIUM,
+            message=harmless(f"{whose} {_ENDS[reason]}{by}", limit=500),
+            tenant=tenant or None,
+            call_id=call_id,
+            tool=owner or None,
+            digest=digest,
+            code="guest.worker_failed",
+            details={"reason": reason, "signal": signal_name, "status": status},
+        )
+    )
+
+
+_ENDS: dict[WorkerEnd, str] = {
+    "crashed": "died",
+    "hung": "did not answer in time, and was killed",
+    "misspoke": "said what no worker says, and was killed",
+    "unready": "did not get ready",
+}
+_ALARMING: frozenset[WorkerEnd] = frozenset(("crashed", "misspoke"))
+"""Ends that a guest should not be able to bring about."""
+
+
+def _signal_name(status: int | None) -> str | None:
+    if status is None or status >= 0:
+        return None
+    try:
+        return signal.Signals(-status).name
+    except ValueError:  # a real-time signal, or none
+        return f"signal {-status}"
 
 
 def _terminal(outcome: Outcome, execution: Execution | None) -> Any:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from hatchway.core.call import Cancellation, Outcome
 from hatchway.core.errors import DeadlineExceededError, HatchwayError, OverloadedError
+from hatchway.core.isolation import LATE_SECONDS, PATIENCE_SECONDS
+from hatchway.policy.decide import isolation_of
 from hatchway.runtime.results import refusal
 
 if TYPE_CHECKING:
@@ -96,7 +98,13 @@ class Calls:
         catalog = self._runtime.catalog
         entry = catalog.entries.get(call.tool)
         policy = None if entry is None else catalog.policy.tools.get(entry.tool.owner)
-        return GRACE_SECONDS + (0.0 if policy is None else policy.limits.deadline_seconds)
+        if policy is None:
+            return GRACE_SECONDS
+        seconds = GRACE_SECONDS + policy.limits.deadline_seconds
+        if isolation_of(policy, catalog.policy) == "worker":
+            # It may have to be started, and it is killed when it is late.
+            seconds += PATIENCE_SECONDS + LATE_SECONDS
+        return seconds
 
     def _give_up(self) -> None:
         """A thread did not come back; another one takes its place."""

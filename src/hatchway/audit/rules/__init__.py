@@ -32,6 +32,8 @@ from hatchway.audit.rules import (
     pol_009_secrets_in_the_environment,
     pol_010_reused_instances,
     pol_011_events,
+    pol_012_networked_in_a_thread,
+    pol_013_raw_sockets,
     prv_001_unsigned,
     prv_002_wrong_signature,
     prv_003_unpinned,
@@ -50,7 +52,7 @@ from hatchway.audit.rules import (
 if TYPE_CHECKING:
     from hatchway.audit.finding import Rule
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Changes whenever a rule is added, removed, or finds something else than before."""
 
 RULES: tuple[Rule, ...] = (
@@ -81,6 +83,8 @@ RULES: tuple[Rule, ...] = (
     pol_009_secrets_in_the_environment.RULE,
     pol_010_reused_instances.RULE,
     pol_011_events.RULE,
+    pol_012_networked_in_a_thread.RULE,
+    pol_013_raw_sockets.RULE,
     sec_001_secrets.RULE,
     sec_002_places.RULE,
     sec_003_build_host.RULE,

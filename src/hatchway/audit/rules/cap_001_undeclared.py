@@ -11,6 +11,7 @@ from hatchway.audit.claims import (
     import_evidence,
     runs_code,
     served_by,
+    sockets_granted,
     uses,
     uses_workspace,
 )
@@ -44,7 +45,7 @@ def check(subject: Subject) -> Iterable[Found]:
         if not behind or family in declared:
             continue
         if family == "sockets" and subject.manifest is not None and runs_code(subject):
-            yield _of_a_language(behind)
+            yield _of_a_language(subject, behind)
         else:
             yield _undeclared(subject, family, behind)
     if "files" in declared:
@@ -67,12 +68,22 @@ def _undeclared(subject: Subject, family: Family, behind: list[Use]) -> Found:
     )
 
 
-def _of_a_language(behind: list[Use]) -> Found:
+def _of_a_language(subject: Subject, behind: list[Use]) -> Found:
+    """What the code will use is the code's to say: the grants are what holds."""
+    grants = sockets_granted(subject)
+    if grants:
+        return Found(
+            message="The language that it runs has sockets, and whatever code runs may use them.",
+            about="sockets",
+            evidence=(*import_evidence(behind), *grants),
+            remediation="Grant net.http instead, or run such code under an entry of its own.",
+            severity="medium",
+        )
     return Found(
         message="The language that it runs has sockets; code that uses them is denied.",
         about="sockets",
         evidence=import_evidence(behind),
-        remediation="Nothing to do: raw sockets and look-ups are never granted.",
+        remediation="Nothing to do while no net.socket and no net.dns is granted.",
         severity="low",
     )
 
@@ -139,8 +150,8 @@ RULE = Rule(
         "of foreign hosts. One finding for each kind. Files are also declared by a workspace "
         "mapping (`files`, or a `result` with a file), and other tools by the interface of an "
         "interpreter (`hatchway:exec/code`), which has no names for them. Else without a manifest "
-        "nothing is declared. Sockets of an interpreter with a manifest are low: no manifest can "
-        "say which the code will ask for, and none is ever granted. "
+        "nothing is declared. Sockets of an interpreter with a manifest are low while the policy "
+        "grants none, and medium when it does: no manifest can say which the code will ask for. "
         "Writing beside declared reading is medium, and only when a function that does nothing "
         "else proves it. What every language runtime imports never counts."
     ),

@@ -12,6 +12,7 @@ from hatchway.audit.claims import (
     import_evidence,
     is_network,
     runs_code,
+    sockets_granted,
     tool_fields,
     uses,
 )
@@ -65,12 +66,15 @@ def _contradicted(subject: Subject, behind: list[Use]) -> Iterable[Found]:
         )
     declared = [place for capability, place in every_want(subject) if is_network(capability)]
     if not declared and _is_of_a_language(subject, behind):
+        grants = sockets_granted(subject)
         yield Found(
             message="The language that it runs has sockets, and nothing says that it needs them.",
             about="undeclared network",
-            evidence=functions,
-            remediation="Nothing to do: raw sockets and look-ups are never granted.",
-            severity="low",
+            evidence=(*functions, *grants),
+            remediation="Take the grants away, unless you know which code will run."
+            if grants
+            else "Nothing to do while no net.socket and no net.dns is granted.",
+            severity="medium" if grants else "low",
         )
     elif not declared:
         yield Found(
@@ -133,7 +137,8 @@ RULE = Rule(
         "Imported functions for HTTP, sockets or host names, while the annotations say "
         "`openWorldHint = false`, or the manifest declares no network capability, or neither "
         "purpose nor description contains a word about networking (confidence medium). For the "
-        "sockets of an interpreter whose text speaks of the network it is low. "
+        "sockets of an interpreter whose text speaks of the network it is low, and medium where "
+        "the policy grants some. "
         "Interfaces that are imported for their types alone, without a function, are "
         "information."
     ),

@@ -23,7 +23,7 @@ def _check(subject: Subject) -> Iterator[Found]:
         yield from _found(http, evidence, "The policy allows", _weight(http))
         yield from _loose(http, evidence)
     for socket, evidence in granted(subject, SocketAccess):
-        yield from _found(socket, evidence, "The policy allows", "critical")
+        yield from _found(socket, evidence, "The policy allows", _weight(socket))
     for http, evidence in wanted(subject, HttpAccess):
         yield from _found(http, evidence, "The manifest asks for", "high")
     for socket, evidence in wanted(subject, SocketAccess):
@@ -51,9 +51,10 @@ def _loose(http: HttpAccess, evidence: Evidence) -> Iterator[Found]:
         )
 
 
-def _weight(granted: HttpAccess) -> Severity:
+def _weight(granted: HttpAccess | SocketAccess) -> Severity:
     """Less where a person has written what it means: `;internal`, or a wildcard's star."""
-    is_meant = granted.is_internal or granted.host.startswith("*")
+    is_wildcard = isinstance(granted, HttpAccess) and granted.host.startswith("*")
+    is_meant = granted.is_internal or is_wildcard
     return "high" if is_meant and not hands_out_credentials(granted.host) else "critical"
 
 
@@ -63,7 +64,7 @@ def _found(
     objection = objection_to(capability.host)
     if objection is not None:
         reason = f"{printable(capability.host)!r} {objection}"
-    elif isinstance(capability, HttpAccess) and capability.is_internal:
+    elif capability.is_internal:
         reason = "';internal' lets the name lead into a private network"
     else:
         return
@@ -96,10 +97,10 @@ RULE = Rule(
     "(critical) and in the manifest (high). Found are wildcards; addresses in any spelling, be it "
     "dotted, decimal (`2130706433`), octal, hexadecimal, or IPv4 inside IPv6; names of inner "
     "networks (`localhost`, `*.internal`, `*.local`, names without a dot); public names below "
-    "which any address can be spelled (`10.0.0.1.nip.io`); and `;internal`. A `net.http` that says "
-    "`;internal`, or is a wildcard, is what a person wrote on purpose, and high; unless it names "
-    "the service where a cloud hands out credentials. In the policy, `http://` to a public name is "
-    "medium, and an origin without `;methods=` is information.",
+    "which any address can be spelled (`10.0.0.1.nip.io`); and `;internal`. What says "
+    "`;internal`, or is a wildcard of `net.http`, is what a person wrote on purpose, and high; "
+    "unless it names the service where a cloud hands out credentials. In the policy, `http://` to "
+    "a public name is medium, and an origin without `;methods=` is information.",
     why="A tool that may speak to the inner network is a way in for whoever writes its input. One "
     "request to `169.254.169.254` returns the machine's cloud credentials. A wildcard is as safe "
     "as the least careful name below it.",

@@ -319,8 +319,28 @@ class HostFile(File):
 
 
 def _set_times(descriptor: int, accessed_ns: int | None, modified_ns: int | None) -> None:
-    times = _chosen(_attempt(lambda: os.fstat(descriptor)), accessed_ns, modified_ns)
-    _attempt(lambda: os.utime(_again(descriptor), ns=times))
+    found = _attempt(lambda: os.fstat(descriptor))
+    times = _chosen(found, accessed_ns, modified_ns)
+    is_openable = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+    # Where there is a choice, not by a path: a worker may not set the times of one.
+    way = _set_times_opened if is_openable else _set_times_by_name
+    _attempt(lambda: way(descriptor, times))
+
+
+def _set_times_by_name(descriptor: int, times: tuple[int, int]) -> None:
+    os.utime(_again(descriptor), ns=times)
+
+
+def _set_times_opened(descriptor: int, times: tuple[int, int]) -> None:
+    with contextlib.suppress(OSError):
+        os.utime(descriptor, ns=times)
+        return
+    # It is held, and not open.
+    opened = os.open(_again(descriptor), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.utime(opened, ns=times)
+    finally:
+        os.close(opened)
 
 
 def _set_link_times(place: _Place, accessed_ns: int | None, modified_ns: int | None) -> None:

@@ -1,5 +1,8 @@
 """One exchange with the broker: a request goes out in frames, a response comes back in frames.
 
+It may as well be a tunnel, or the look-up of a name. The end of what comes through a tunnel is not
+the end of what goes out.
+
 Nothing here blocks and nothing raises. Whatever goes wrong on the way, also a broker that does
 not keep to the protocol, is a `Refusal` like those that the broker sends.
 """
@@ -17,14 +20,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hatchway.core.exchange import (
+    ConnectHead,
     FrameReader,
     Kind,
     Refusal,
     data_frames,
     frame,
+    head_frame,
     read_refusal,
     read_response,
-    request_frame,
 )
 from hatchway.engine.files.host import is_reserved
 
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatchway.core.egress import Ticket
-    from hatchway.core.exchange import ErrorCode, RequestHead, ResponseHead
+    from hatchway.core.exchange import ErrorCode, Head, ResponseHead
     from hatchway.engine.guest import Guest
     from hatchway.engine.http.carrier import Carrier
 
@@ -66,7 +70,7 @@ _ENDLESS = Patience()
 def open_exchange(
     guest: Guest,
     ticket: Ticket,
-    head: RequestHead,
+    head: Head,
     patience: Patience = _ENDLESS,
     on_refused: Callable[[Refusal], object] | None = None,
 ) -> Exchange:
@@ -100,7 +104,7 @@ class Exchange:
     def __init__(
         self,
         ticket: Ticket,
-        head: RequestHead,
+        head: Head,
         patience: Patience = _ENDLESS,
         refusal: Refusal | None = None,
         on_refused: Callable[[Refusal], object] | None = None,
@@ -117,6 +121,7 @@ class Exchange:
         # It holds its exchanges; were it held by them, it would wait for the garbage collector.
         self._guest = None if guest is None else weakref.ref(guest)
         self._has_read_private = head.has_read_private
+        self._is_tunnel = isinstance(head, ConnectHead)
         self._is_over = False
         self._is_finished = False
         self._is_unheard = False
@@ -131,7 +136,7 @@ class Exchange:
         if refusal is None:
             self._socket = self._connected(ticket)
         if self._socket is not None:
-            self._out += self._carrier.opening() + self._carrier.carry(request_frame(head))
+            self._out += self._carrier.opening() + self._carrier.carry(head_frame(head))
             self.pump()
 
     def _connected(self, ticket: Ticket) -> socket.socket | None:
@@ -177,6 +182,11 @@ class Exchange:
     def is_flushed(self) -> bool:
         """Whether everything written is on its way."""
         return not self._out
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it was said that there is nothing more to send."""
+        return self._is_finished
 
     @property
     def writable_bytes(self) -> int:
@@ -232,21 +242,26 @@ class Exchange:
         """Nobody is interested any more; what is under way is cut off.
 
         What the broker has to say about it is heard first: a request that nobody waits for is
-        denied on record like any other.
+        denied on record like any other. What was written into a tunnel gets its chance to arrive.
         """
-        self._hear_out()
+        if self._is_tunnel and self.response is not None:
+            self.finish()
+            self._hear_out(lambda: self._socket is None)
+        else:
+            self._hear_out(lambda: self.is_answered)
         self.is_closed = True
         self._on_refused = None  # it may hold the guest, which holds this
         self._hang_up()
         self._in.clear()
 
-    def _hear_out(self) -> None:
-        """Wait a moment for the broker's decision, if nobody has waited for it."""
+    def _hear_out(self, is_known: Callable[[], bool]) -> None:
+        """Wait a moment for the broker's last word, if nobody has waited for it."""
         guest = None if self._guest is None else self._guest()
         if guest is None:
             return
         self.pump()
-        while not self.is_answered and guest.stop is None and guest.hearing_left_ns > 0:
+        while not is_known() and guest.stop is None and guest.hearing_left_ns > 0:
+            self._in.clear()  # nobody will read it
             began_ns = time.monotonic_ns()
             poll = select.poll()
             poll.register(self.fileno(), self.interest)
@@ -340,7 +355,8 @@ class Exchange:
                 self._in += payload
             case Kind.END if self.response is not None:
                 self._is_over = True
-                self._hang_up()
+                if not self._is_tunnel:
+                    self._hang_up()
             case _:
                 self._refuse("internal-error")
 

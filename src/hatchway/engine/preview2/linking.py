@@ -63,14 +63,18 @@ UNSTABLE = frozenset({"wasi:sockets/network#network-error-code", "wasi:cli/exit#
 """Functions WASI marks unstable; guests may import them, and wasmtime leaves them out."""
 
 
-_HELD = http.HELD | {
-    DESCRIPTOR,
-    DIRECTORY_ENTRY_STREAM,
-    INPUT_STREAM,
-    OUTPUT_STREAM,
-    ERROR,
-    POLLABLE,
-}
+_HELD = (
+    http.HELD
+    | sockets.HELD
+    | {
+        DESCRIPTOR,
+        DIRECTORY_ENTRY_STREAM,
+        INPUT_STREAM,
+        OUTPUT_STREAM,
+        ERROR,
+        POLLABLE,
+    }
+)
 """Resources behind whose handles something is held."""
 
 
