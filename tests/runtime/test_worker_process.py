@@ -90,7 +90,7 @@ class Server:
         """What it says first of a call."""
         granted = grant(limits=limits)
         order = orders.Order(prepared(text), invocation, granted, None, True, False)
-        self.channel.send(orders.order_to_wire(order, 0))
+        self.channel.send(orders.order_to_wire(order, orders.Told(), 0))
         return self.hears()
 
     def end(self) -> int | None:

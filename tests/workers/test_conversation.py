@@ -102,7 +102,9 @@ def conversed(
     order = Order(DIGEST, invocation, grant(limits=limits), None, tools is not None, False)
     around = Around(cancellation, tools, traces)
     try:
-        execution = Conversation(pose.worker.channel, order, around, "winch").answer(0)
+        execution = Conversation(
+            pose.worker.channel, pose.worker.told, order, around, "winch"
+        ).answer(0)
     except BaseException:
         pose.worker.end()
         raise
@@ -158,7 +160,9 @@ def test_what_cannot_be_said_is_not_half_said(pose: Posed) -> None:
     order = Order(DIGEST, invocation, grant(), None, False, False)
 
     with pytest.raises(ValueError, match=r"nest|recursion|depth"):
-        Conversation(pose.worker.channel, order, Around(None, None, None), "winch").answer(0)
+        Conversation(
+            pose.worker.channel, pose.worker.told, order, Around(None, None, None), "winch"
+        ).answer(0)
 
     pose.peer.settimeout(0.001)
     assert pose.peer.receive() is None

@@ -263,6 +263,20 @@ def test_what_a_guest_read_in_a_worker_its_whole_tree_has_read(
 # A sound worker
 
 
+def test_one_worker_obeys_the_grant_of_each_call_and_not_that_of_the_one_before(
+    place: Place,
+) -> None:
+    data = bytes(1000)
+    wide, narrow = Limits(), Limits(output_bytes=3)
+
+    calls = [(narrow, b"123"), (wide, data), (narrow, b"456"), (wide, data), (narrow, data)]
+    came = [place.command(ECHO, limits, stdin=stdin) for limits, stdin in calls]
+
+    assert [each.stdout for each in came[:-1]] == [b"123", data, b"456", data]
+    assert came[-1].stop is not None
+    assert came[-1].stop.code == "guest.output_too_large"
+
+
 def test_sound_workers_say_nothing_and_are_not_spoken_of(
     place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:

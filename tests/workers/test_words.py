@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -98,10 +99,25 @@ def test_an_order_is_the_same_on_the_other_side(invocation: Invocation) -> None:
     )
 
     found = orders.order_from_wire(
-        unpacked(packed(orders.order_to_wire(order, 99))), orders.Grants([7])
+        unpacked(packed(orders.order_to_wire(order, orders.Told(), 99))), orders.Grants([7])
     )
 
     assert found == order._replace(ticket=Ticket(port=99, token=Secret("t")))
+
+
+def test_a_grant_is_told_once_until_another_one_follows() -> None:
+    grants = orders.Grants([])
+    told = orders.Told()
+    first = Grant(capabilities=(), environment=(), limits=_LIMITS, isolation="worker")
+    other = replace(first, limits=replace(_LIMITS, fuel=7))
+    spelled = []
+    for grant in (first, replace(first), other, first):
+        order = orders.Order("d", CommandInvocation(arguments=()), grant, None, False, False)
+        words = unpacked(packed(orders.order_to_wire(order, told, 1)))
+        told.note(grant)
+        spelled.append(words[3] is not None)
+        assert orders.order_from_wire(words, grants).grant == grant
+    assert spelled == [True, False, True, True]
 
 
 def test_a_worker_learns_no_name_of_a_tenant_and_no_capability_it_has_no_use_for() -> None:
@@ -109,7 +125,7 @@ def test_a_worker_learns_no_name_of_a_tenant_and_no_capability_it_has_no_use_for
         capabilities=(), environment=(), limits=_LIMITS, tenant="acme", owner="secret-project"
     )
     order = orders.Order("d", CommandInvocation(arguments=()), grant, None, False, False)
-    wire = packed(orders.order_to_wire(order, 1))
+    wire = packed(orders.order_to_wire(order, orders.Told(), 1))
     assert b"acme" not in wire
     assert b"secret-project" not in wire
 

@@ -14,6 +14,7 @@ import fcntl
 import logging
 import mmap
 import os
+import select
 import socket
 import struct
 import sys
@@ -46,6 +47,7 @@ _UNCOUNTED_BYTES = 1 << 20
 _MAX_PARTS = 4 << 20
 _BYTES_OF_A_PART = 16
 """Of a large message, on average. One of many small parts takes far more memory than bytes."""
+_IS_CUT = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _IN_ARENA = b"\xc1"
 """A byte that no msgpack begins with: the rest says how much lies in the arena."""
 
@@ -206,6 +208,8 @@ class Channel:
         self.is_stained = False
         self.largest_bytes = ARENA_BYTES
         self._seconds: float | None = None
+        self._sounds = select.poll()
+        self._sounds.register(end, select.POLLIN)
 
     @staticmethod
     def pair() -> tuple[socket.socket, socket.socket]:
@@ -272,7 +276,7 @@ class Channel:
         if not data:
             message = "the other side is gone"
             raise ChannelError(message, is_end=True)
-        if len(data) > PACKET_BYTES or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        if len(data) > PACKET_BYTES or flags & _IS_CUT:
             message = "a message is larger than any may be"
             raise ChannelError(message)
         if data[:1] == _IN_ARENA:
@@ -305,10 +309,10 @@ class Channel:
         Raises:
             ChannelError: It has, or is gone.
         """
+        if not self._sounds.poll(0):
+            return
         try:
             data = self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
         except OSError:
             data = b""
         message = "it speaks without being asked" if data else "the other side is gone"

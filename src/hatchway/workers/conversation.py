@@ -58,15 +58,22 @@ class Conversation:
 
     Args:
         channel: To a worker that waits for a call.
+        told: What it knows of grants.
         order: The call.
         around: What it has besides.
         compiler: The one whose code the worker runs.
     """
 
     def __init__(
-        self, channel: Channel, order: orders.Order, around: Around, compiler: Compiler
+        self,
+        channel: Channel,
+        told: orders.Told,
+        order: orders.Order,
+        around: Around,
+        compiler: Compiler,
     ) -> None:
         self._channel = channel
+        self._told = told
         self._order = order
         self._cancellation, self._tools, self._traces = around
         self._compiler = compiler
@@ -100,7 +107,8 @@ class Conversation:
         self._channel.settimeout(SLICE_SECONDS)
         self._channel.largest_bytes = _LARGEST_BYTES + 32 * self._limits.output_bytes
         self._channel.require_silence()
-        self._channel.send(orders.order_to_wire(self._order, port))
+        self._channel.send(orders.order_to_wire(self._order, self._told, port))
+        self._told.note(self._order.grant)
         while True:
             words = self._next()
             kind = words[0] if isinstance(words, list) and words else None

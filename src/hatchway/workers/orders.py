@@ -39,9 +39,24 @@ class Order(NamedTuple):
     has_read: bool
 
 
-def order_to_wire(order: Order, port: int) -> list[Any]:
-    """The words for `order`; the worker reaches the broker at `port`."""
-    invocation, grant = order.invocation, order.grant
+class Told:
+    """The grant that a worker was told of last: it is told again when another one follows."""
+
+    def __init__(self) -> None:
+        self._grant: Grant | None = None
+
+    def words(self, grant: Grant) -> list[Any] | None:
+        """The words for `grant`; None where the worker knows it."""
+        return None if grant == self._grant else _grant_to_wire(grant)
+
+    def note(self, grant: Grant) -> None:
+        """The worker knows `grant` from now on."""
+        self._grant = grant
+
+
+def order_to_wire(order: Order, told: Told, port: int) -> list[Any]:
+    """The words for `order`, to a worker that was `told` so much; the broker is at its `port`."""
+    invocation = order.invocation
     asked: list[Any]
     if isinstance(invocation, CommandInvocation):
         asked = ["command", list(invocation.arguments), invocation.stdin, invocation.function]
@@ -51,27 +66,31 @@ def order_to_wire(order: Order, port: int) -> list[Any]:
         "run",
         order.digest,
         [*asked, dict(invocation.files), list(invocation.wanted)],
-        [
-            [getattr(grant.limits, name) for name in _LIMITS],
-            [list(pair) for pair in grant.environment],
-            [
-                [granted.guest_path, granted.is_writable, granted.quota_bytes]
-                for granted in grant.directories
-            ],
-            grant.workspace,
-            grant.compiler,
-            grant.has_clock,
-            grant.has_random,
-            [
-                [each.kind, each.host, each.port, each.is_internal, each.is_private]
-                for each in grant.capabilities
-                if isinstance(each, SocketAccess)
-            ],
-        ],
+        told.words(order.grant),
         # Of all secrets this one alone goes into a worker, and it is worth this call.
         None if order.ticket is None else [port, order.ticket.token.reveal()],
         order.has_tools,
         order.has_read,
+    ]
+
+
+def _grant_to_wire(grant: Grant) -> list[Any]:
+    return [
+        [getattr(grant.limits, name) for name in _LIMITS],
+        [list(pair) for pair in grant.environment],
+        [
+            [granted.guest_path, granted.is_writable, granted.quota_bytes]
+            for granted in grant.directories
+        ],
+        grant.workspace,
+        grant.compiler,
+        grant.has_clock,
+        grant.has_random,
+        [
+            [each.kind, each.host, each.port, each.is_internal, each.is_private]
+            for each in grant.capabilities
+            if isinstance(each, SocketAccess)
+        ],
     ]
 
 
@@ -84,13 +103,13 @@ class Grants:
 
     def __init__(self, directories: Sequence[int]) -> None:
         self._directories = directories
-        self._words: Any = None
         self._grant: Grant | None = None
 
     def of(self, words: Any) -> Grant:
-        """The grant that is spelled so; making one takes longer than a small guest runs."""
-        if self._grant is None or words != self._words:
-            self._grant, self._words = _grant(words, self._directories), words
+        """The grant that is spelled so; the one of the call before where nothing is."""
+        if words is not None:
+            self._grant = _grant(words, self._directories)
+        assert self._grant is not None, "the first call names its grant"
         return self._grant
 
 

@@ -24,6 +24,7 @@ from hatchway.core.errors import AdmissionError
 from hatchway.core.isolation import LAYERS, Layer
 from hatchway.core.untrusted import harmless
 from hatchway.workers.channel import Arena, Channel, ChannelError, closing
+from hatchway.workers.orders import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,6 +104,7 @@ class Worker:
 
     Attributes:
         channel: To it.
+        told: What it knows of grants.
         layers: The walls it says it has.
         listener: A socket that listens in its own network, until somebody takes it; None where
             it has none of its own.
@@ -120,6 +122,7 @@ class Worker:
     def __init__(self, child: subprocess.Popen[bytes], channel: Channel) -> None:
         self._child = child
         self.channel = channel
+        self.told = Told()
         self.layers: frozenset[Layer] = frozenset()
         self.listener: socket.socket | None = None
         self.calls = 0

@@ -179,8 +179,11 @@ class WorkerSandbox:
         has_read = traces is not None and traces.has_read
         order = Order(digest, invocation, grant, ticket, tools is not None, has_read)
         try:
-            with self._alone_in_measured(grant):
-                around = Around(cancellation, tools, traces)
+            around = Around(cancellation, tools, traces)
+            measured = _measured(grant)
+            if not measured:
+                return self._run(order, around, is_inner=depth > 0)
+            with self._alone_in(measured, grant):
                 return self._run(order, around, is_inner=depth > 0)
         finally:
             self._thread.depth = depth
@@ -255,7 +258,7 @@ class WorkerSandbox:
         assignment = worker.assignment
         assert assignment is not None
         compiler = assignment.pieces[-1].compilation.compiler
-        conversation = Conversation(worker.channel, order, around, compiler)
+        conversation = Conversation(worker.channel, worker.told, order, around, compiler)
         try:
             execution = conversation.answer(assignment.port or 0)
             is_good = execution.stop is None or isinstance(execution.stop, GuestExitedError)
@@ -303,7 +306,7 @@ class WorkerSandbox:
         return Execution(stop=WorkerFailedError(message, details={"reason": reason, **details}))
 
     @contextlib.contextmanager
-    def _alone_in_measured(self, grant: Grant) -> Iterator[None]:
+    def _alone_in(self, places: set[tuple[int, int]], grant: Grant) -> Iterator[None]:
         """Let no two workers write at once to a directory with a quota: each counts for itself.
 
         Raises:
@@ -311,7 +314,7 @@ class WorkerSandbox:
         """
         until = grant.limits.deadline_seconds
         with contextlib.ExitStack() as stack:
-            for place in sorted(_measured(grant)):
+            for place in sorted(places):
                 with self._lock:
                     lock = self._measured.setdefault(place, threading.RLock())
                 if not lock.acquire(timeout=until):
@@ -343,8 +346,10 @@ def _key(order: Order) -> Key:
         digest=order.digest,
         compiler=grant.compiler,
         directories=tuple(
-            (granted.guest_path, status.st_dev, status.st_ino, granted.is_writable)
-            for granted, status in found
+            [
+                (granted.guest_path, status.st_dev, status.st_ino, granted.is_writable)
+                for granted, status in found
+            ]
         ),
         port=None if order.ticket is None else order.ticket.port,
         memory_bytes=_OWN_BYTES
@@ -353,11 +358,11 @@ def _key(order: Order) -> Key:
         + 4 * limits.output_bytes
         + _TABLES * _ELEMENT_BYTES * limits.table_elements,
         file_bytes=max(
-            (
+            [
                 granted.quota_bytes or _FILE_BYTES
                 for granted in grant.directories
                 if granted.is_writable
-            ),
+            ],
             default=0,
         ),
     )
@@ -369,6 +374,8 @@ _FILE_BYTES = 1 << 40
 
 def _measured(grant: Grant) -> set[tuple[int, int]]:
     """The directories whose size counts."""
+    if not grant.directories:
+        return set()
     found = (
         os.fstat(granted.descriptor)
         for granted in grant.directories
