@@ -76,8 +76,9 @@ class Both:
 def worker_row(rounds: int) -> Row:
     """The difference is that of neighbours: the median of blocks that followed each other.
 
-    What two bare processes need for a packet there and back is a part of it that no program can
-    save: on a virtual machine, waking a processor that rests may be most of it.
+    What two bare processes lose to a packet there and back, when each is busy for as long as it
+    is in a call, is a part of it that no program can save: on a virtual machine, waking a
+    processor that rests may be most of it.
     """
     with _PacketsThereAndBack() as bare, Both(floor.COMMAND) as both:
         in_thread, in_worker = both.runs(
@@ -91,7 +92,7 @@ def worker_row(rounds: int) -> Row:
             ratios.append(quantile(second, 0.5) / quantile(first, 0.5))
             base += first
             times += second
-            packets += _block(bare.once)
+            packets += [bare.lost_us() for _ in range(100)]
     for kept in (differences, ratios, base, times, packets):
         kept.sort()
     more = quantile(differences, 0.5)
@@ -102,10 +103,13 @@ def worker_row(rounds: int) -> Row:
     )  # fmt: skip
 
 
+_BUSY_NS = 60_000
 _ECHO = """
-import socket, sys
+import socket, sys, time
 end = socket.socket(fileno=int(sys.argv[1]))
 while data := end.recv(1000):
+    until = time.perf_counter_ns() + int(sys.argv[2])
+    while time.perf_counter_ns() < until: pass
     end.send(data)
 """
 
@@ -117,16 +121,21 @@ class _PacketsThereAndBack:
         self._end, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _ECHO, str(other.fileno())],
+                [sys.executable, "-I", "-c", _ECHO, str(other.fileno()), str(_BUSY_NS)],
                 pass_fds=[other.fileno()],
             )
-        self.once()
+        self.lost_us()
         return self
 
-    def once(self) -> None:
-        """One packet of the size of a call's."""
+    def lost_us(self) -> float:
+        """What one packet of the size of a call's takes besides what the other side does."""
+        until = time.perf_counter_ns() + _BUSY_NS
+        while time.perf_counter_ns() < until:
+            pass
+        began = time.perf_counter_ns()
         self._end.send(bytes(200))
         self._end.recv(1000)
+        return (time.perf_counter_ns() - began - _BUSY_NS) / 1000
 
     def __exit__(self, *_error: object) -> None:
         self._end.close()
@@ -151,12 +160,14 @@ def worker_threads_row(seconds: float) -> Row:
     rounds = 10
     with Both(floor.LONG_SPIN) as both:
         _, run = both.runs(CommandInvocation(arguments=(b"spin",)), granted(SPIN_LIMITS))
+        kinds = {
+            "processes": lambda: sum(_in_processes(seconds / rounds, "LONG_SPIN")),
+            "workers": lambda: sum(_in_two_threads(run, seconds / rounds)),
+        }
         for number in range(rounds):
-            if number % 2:
-                second = sum(_in_two_threads(run, seconds / rounds))
-            first = sum(_in_processes(seconds / rounds, "LONG_SPIN"))
-            if not number % 2:
-                second = sum(_in_two_threads(run, seconds / rounds))
+            names = list(kinds) if number % 2 else list(reversed(kinds))
+            found = {name: kinds[name]() for name in names}
+            first, second = found["processes"], found["workers"]
             alone, together = alone + first, together + second
             ratios.append(second / first)
     ratio = quantile(sorted(ratios), 0.5)

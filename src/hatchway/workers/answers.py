@@ -33,7 +33,7 @@ from hatchway.core.untrusted import harmless, printable
 from hatchway.workers.channel import ChannelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from hatchway.core.limits import Limits
     from hatchway.core.surface import Compiler
@@ -127,15 +127,17 @@ def result_from_wire(words: Any, limits: Limits, compiler: Compiler, elapsed_us:
         stderr=_is(stderr, bytes),
         failed=_is(failed, bool),
         stop=None if stop is None else _error(stop, ENDS),
-        frames=tuple([_words(frame) for frame in _list(frames, at_most=_MAX_FRAMES)]),
+        frames=_each(frames, _words, _MAX_FRAMES),
         usage=_usage(usage, limits, elapsed_us),
-        denials=tuple([_denial(each) for each in _list(denials, at_most=MAX_LISTED_DENIALS)]),
+        denials=_each(denials, _denial, MAX_LISTED_DENIALS),
         unlisted_denials=_number(unlisted, _MAX_UNLISTED),
         gated=_gated(gated),
         files=_files(files),
         compiler=compiler,
     )
-    came_out = len(stdout) + len(stderr) + sum(map(len, execution.files.values()))
+    came_out = len(stdout) + len(stderr)
+    if execution.files:
+        came_out += sum(map(len, execution.files.values()))
     if came_out > limits.output_bytes:
         message = "a worker answers with more than its call may put out"
         raise ChannelError(message)
@@ -258,6 +260,11 @@ def _list(value: object, length: int | None = None, *, at_most: int = 64) -> lis
     return found
 
 
+def _each(value: object, read: Callable[[object], T], at_most: int) -> tuple[T, ...]:
+    """Whatever is in a list, read; most are empty, and cost nothing."""
+    return tuple([read(each) for each in _list(value, at_most=at_most)]) if value != [] else ()
+
+
 def _number(value: object, at_most: int = _MAX_NUMBER) -> int:
     found = _is(value, int)
     if not 0 <= found <= at_most:
@@ -296,9 +303,11 @@ def _fact(value: object) -> object:
 
 
 def _usage(value: object, limits: Limits, elapsed_us: int) -> Usage:
-    wall, fuel, memory, output = [
-        None if each is None else _number(each) for each in _list(value, 4)
-    ]
+    counts = _list(value, 4)
+    for each in counts:
+        if each is not None:
+            _number(each)
+    wall, fuel, memory, output = counts
     if fuel is not None and fuel > limits.fuel:
         message = "a worker used more fuel than there was"
         raise ChannelError(message)

@@ -339,33 +339,37 @@ def _key(order: Order) -> Key:
     """Whom the worker of a call must be for."""
     grant = order.grant
     limits = grant.limits
-    found = [(granted, os.fstat(granted.descriptor)) for granted in grant.directories]
     return Key(
         tenant=grant.tenant,
         owner=grant.owner,
         digest=order.digest,
         compiler=grant.compiler,
-        directories=tuple(
-            [
-                (granted.guest_path, status.st_dev, status.st_ino, granted.is_writable)
-                for granted, status in found
-            ]
-        ),
+        directories=_places(grant) if grant.directories else (),
         port=None if order.ticket is None else order.ticket.port,
         memory_bytes=_OWN_BYTES
         + _MEMORIES * limits.memory_bytes
         + 2 * limits.scratch_bytes
         + 4 * limits.output_bytes
         + _TABLES * _ELEMENT_BYTES * limits.table_elements,
-        file_bytes=max(
-            [
-                granted.quota_bytes or _FILE_BYTES
-                for granted in grant.directories
-                if granted.is_writable
-            ],
-            default=0,
-        ),
+        file_bytes=_file_bytes(grant) if grant.directories else 0,
     )
+
+
+def _places(grant: Grant) -> tuple[tuple[str, int, int, bool], ...]:
+    """The directories themselves, whatever their names on the host mean by now."""
+    found = [(granted, os.fstat(granted.descriptor)) for granted in grant.directories]
+    return tuple(
+        [
+            (granted.guest_path, status.st_dev, status.st_ino, granted.is_writable)
+            for granted, status in found
+        ]
+    )
+
+
+def _file_bytes(grant: Grant) -> int:
+    """The largest file that may be written."""
+    writable = [granted for granted in grant.directories if granted.is_writable]
+    return max([granted.quota_bytes or _FILE_BYTES for granted in writable], default=0)
 
 
 _FILE_BYTES = 1 << 40
