@@ -51,6 +51,8 @@ channel._socket.send(b'\\xc1' + ({ARENA_BYTES}).to_bytes(8, 'little'))
 """,
     "depth without end": "channel._socket.send(b'\\x91' * 40000)",
     "no answer": "channel.send(['ready'])",
+    "a value of no function": "channel.send(['result', {'a': 1}, *result(b'0')[2:]])",
+    "an error of no function": "channel.send(['result', 'no', b'', b'', True, *result(b'')[5:]])",
     "an end of the line": "channel._socket.close()",
     "its last words": "channel.send(['broken', '\\x1b[2J'])",
     "an end of itself": "os._exit(0)",

@@ -22,6 +22,7 @@ from hatchway.core.sandbox import CommandInvocation, FunctionInvocation
 from hatchway.core.tools import DENIED, ToolAnswer
 from hatchway.core.traces import Traces
 from hatchway.workers import conversation as conversation_module
+from hatchway.workers.answers import Expected
 from hatchway.workers.channel import ChannelError
 from hatchway.workers.conversation import Around, Conversation, SilentError
 from hatchway.workers.orders import Order
@@ -103,7 +104,7 @@ def conversed(
     around = Around(cancellation, tools, traces)
     try:
         execution = Conversation(
-            pose.worker.channel, pose.worker.told, order, around, "winch"
+            pose.worker.channel, pose.worker.told, order, around, _expected(limits)
         ).answer(0)
     except BaseException:
         pose.worker.end()
@@ -111,6 +112,10 @@ def conversed(
     finally:
         thread.join()
     return Told(execution, heard)
+
+
+def _expected(limits: Limits | None = None) -> Expected:
+    return Expected(limits or Limits(), "winch")
 
 
 def _say(peer: Channel, words: Sequence[Any], heard: list[Any]) -> None:
@@ -161,7 +166,7 @@ def test_what_cannot_be_said_is_not_half_said(pose: Posed) -> None:
 
     with pytest.raises(ValueError, match=r"nest|recursion|depth"):
         Conversation(
-            pose.worker.channel, pose.worker.told, order, Around(None, None, None), "winch"
+            pose.worker.channel, pose.worker.told, order, Around(None, None, None), _expected()
         ).answer(0)
 
     pose.peer.settimeout(0.001)

@@ -24,12 +24,14 @@ from hatchway.core.grant import Grant, GrantedDirectory
 from hatchway.core.limits import Limits
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation, Invocation
 from hatchway.core.secret import Secret
+from hatchway.core.wit import ListType, Primitive, RecordType, ResultType
 from hatchway.workers import answers, orders
 from hatchway.workers.channel import ChannelError, packed, unpacked
 
 _LIMITS = Limits(fuel=1000, output_bytes=100, memory_bytes=1 << 20)
+_KIND = ResultType(Primitive("string"), RecordType((("sum", ListType(Primitive("f64"))),)))
 _EXECUTION = Execution(
-    value={"sum": [1, 2.5, None, "x", True]},
+    value={"sum": [1.0, 2.5, "NaN"]},
     stdout=b"out",
     stderr=b"err",
     failed=True,
@@ -52,7 +54,8 @@ def _wire(execution: Execution = _EXECUTION) -> list[Any]:
 
 
 def _read(wire: Any) -> answers.Result:
-    return answers.result_from_wire(wire, _LIMITS, "winch", elapsed_us=10)
+    expected = answers.Expected(_LIMITS, "winch", _KIND)
+    return answers.result_from_wire(wire, expected, elapsed_us=10)
 
 
 def test_what_came_of_a_call_is_the_same_on_the_other_side() -> None:
@@ -172,6 +175,9 @@ def test_nothing_at_all_makes_reading_raise_anything_else(wire: Any) -> None:
         pytest.param(1, {"a": b"bytes"}, id="a value that JSON has not"),
         pytest.param(1, {1: "key"}, id="a key that JSON has not"),
         pytest.param(1, msgpack.Timestamp(1), id="msgpack's own time"),
+        pytest.param(1, "text", id="a value of another type"),
+        pytest.param(1, {"sum": [1]}, id="a whole number for a float"),
+        pytest.param(4, False, id="an error that is said to be none"),
         pytest.param(2, b"x" * 101, id="more than it may put out"),
         pytest.param(2, "text", id="text for bytes"),
         pytest.param(4, 1, id="a number for a flag"),

@@ -31,12 +31,14 @@ from hatchway.core.errors import (
 from hatchway.core.tools import MAX_FOUND, MAX_NAME_BYTES
 from hatchway.core.untrusted import harmless, printable
 from hatchway.workers.channel import ChannelError
+from hatchway.workers.shapes import can_give
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from hatchway.core.limits import Limits
     from hatchway.core.surface import Compiler
+    from hatchway.core.wit import WitType
 
 
 T = TypeVar("T")
@@ -109,8 +111,22 @@ class Result(NamedTuple):
     has_read: bool
 
 
-def result_from_wire(words: Any, limits: Limits, compiler: Compiler, elapsed_us: int) -> Result:
-    """What a worker says came of a call with these `limits`.
+class Expected(NamedTuple):
+    """What is known of an answer before it comes.
+
+    Attributes:
+        limits: Of the call.
+        compiler: The one whose code the worker runs.
+        kind: What the function gives; None where it gives nothing but bytes.
+    """
+
+    limits: Limits
+    compiler: Compiler
+    kind: WitType | None = None
+
+
+def result_from_wire(words: Any, expected: Expected, elapsed_us: int) -> Result:
+    """What a worker says came of a call.
 
     Raises:
         ChannelError: No engine of ours says such a thing.
@@ -119,8 +135,11 @@ def result_from_wire(words: Any, limits: Limits, compiler: Compiler, elapsed_us:
     _, value, stdout, stderr, failed, stop, frames, usage, denials, unlisted, gated, files, read = (
         parts
     )
-    if value is not None:
-        require_plain(value)
+    limits = expected.limits
+    is_stopped = stop is not None and value is None
+    if not is_stopped and not can_give(expected.kind, value, failed=_is(failed, bool)):
+        message = "a worker answers with a value that its function cannot give"
+        raise ChannelError(message)
     execution = Execution(
         value=value,
         stdout=_is(stdout, bytes),
@@ -133,7 +152,7 @@ def result_from_wire(words: Any, limits: Limits, compiler: Compiler, elapsed_us:
         unlisted_denials=_number(unlisted, _MAX_UNLISTED),
         gated=_gated(gated),
         files=_files(files),
-        compiler=compiler,
+        compiler=expected.compiler,
     )
     came_out = len(stdout) + len(stderr)
     if execution.files:

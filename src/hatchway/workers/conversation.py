@@ -15,7 +15,6 @@ from hatchway.workers.channel import ChannelError
 if TYPE_CHECKING:
     from hatchway.core.call import Withdrawal
     from hatchway.core.errors import CallError
-    from hatchway.core.surface import Compiler
     from hatchway.core.tools import Tools
     from hatchway.core.traces import Traces
     from hatchway.workers.channel import Channel
@@ -61,7 +60,7 @@ class Conversation:
         told: What it knows of grants.
         order: The call.
         around: What it has besides.
-        compiler: The one whose code the worker runs.
+        expected: What is known of its answer.
     """
 
     def __init__(
@@ -70,13 +69,13 @@ class Conversation:
         told: orders.Told,
         order: orders.Order,
         around: Around,
-        compiler: Compiler,
+        expected: answers.Expected,
     ) -> None:
         self._channel = channel
         self._told = told
         self._order = order
         self._cancellation, self._tools, self._traces = around
-        self._compiler = compiler
+        self._expected = expected
         self._limits = order.grant.limits
         self._began_ns = time.monotonic_ns()
         patience = self._limits.deadline_seconds + LATE_SECONDS
@@ -155,7 +154,7 @@ class Conversation:
         return CallCancelledError(reason or "the call was cancelled")
 
     def _execution(self, words: list[Any]) -> Execution:
-        found = answers.result_from_wire(words, self._limits, self._compiler, self._elapsed_us)
+        found = answers.result_from_wire(words, self._expected, self._elapsed_us)
         self._note(has_read=found.has_read)
         execution = found.execution
         if isinstance(execution.stop, CallCancelledError):

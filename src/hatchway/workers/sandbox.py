@@ -26,11 +26,13 @@ from hatchway.core.errors import (
 )
 from hatchway.core.isolation import PATIENCE_SECONDS
 from hatchway.core.limits import MEBIBYTE
+from hatchway.workers.answers import Expected
 from hatchway.workers.channel import ChannelError
 from hatchway.workers.conversation import Around, Conversation, SilentError
 from hatchway.workers.orders import Order
 from hatchway.workers.pool import Key, Pool
 from hatchway.workers.process import Assignment, Piece, Worker
+from hatchway.workers.shapes import result_type
 
 if TYPE_CHECKING:
     import socket
@@ -257,8 +259,13 @@ class WorkerSandbox:
         """Have `worker` answer."""
         assignment = worker.assignment
         assert assignment is not None
-        compiler = assignment.pieces[-1].compilation.compiler
-        conversation = Conversation(worker.channel, worker.told, order, around, compiler)
+        piece = assignment.pieces[-1]
+        expected = Expected(
+            order.grant.limits,
+            piece.compilation.compiler,
+            result_type(order.invocation, piece.surface),
+        )
+        conversation = Conversation(worker.channel, worker.told, order, around, expected)
         try:
             execution = conversation.answer(assignment.port or 0)
             is_good = execution.stop is None or isinstance(execution.stop, GuestExitedError)
