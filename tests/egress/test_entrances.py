@@ -159,6 +159,23 @@ def test_strangers_at_one_entrance_are_in_nobodys_way_at_another(
             early.recv(1)
 
 
+def test_no_entrance_takes_more_connections_than_one_guest_can_hold(
+    call: Admitted, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "MAX_LINES_OF_ENTRANCE", 2)
+    entrance = call.broker.listen_at(opened())
+    ticket = replace(call.ticket, port=entrance.port)
+    with Line(ticket, expects=True) as one, Line(ticket, expects=True) as other:
+        assert one.is_let_in()
+        assert other.is_let_in()
+
+        with socket.create_connection(("127.0.0.1", entrance.port), BOUND_SECONDS) as third:
+            assert third.recv(1) == b""
+
+        assert asked(call.ticket, origin.url).status == 200
+    entrance.close()
+
+
 def test_a_socket_that_stops_listening_is_left_alone(call: Admitted, origin: Origin) -> None:
     given = opened()
     with given.dup() as kept:

@@ -29,6 +29,9 @@ HEAD_BYTES = 8 * 1024
 MAX_STRANGERS = 256
 """Connections that have shown no ticket; the oldest one makes room for the next."""
 STRANGER_SECONDS = 5.0
+MAX_LINES_OF_ENTRANCE = 256
+"""Connections by one entrance, with tickets or without. Behind it is one call at a time, whose
+guest cannot hold more; a process that was taken over could take all descriptors there are."""
 _QUEUE = 512
 """Connections that wait in the kernel."""
 _ACCEPTED_AT_ONCE = 32
@@ -72,9 +75,11 @@ class _Line(H11Protocol):
 
     Attributes:
         host: What a request that comes over it has to name.
+        most: How many there may be; None for as many as come.
     """
 
     host: bytes
+    most: int | None
     strangers: Strangers
     present: set[_Line]
 
@@ -88,6 +93,8 @@ class _Line(H11Protocol):
         super().connection_made(transport)
         self.present.add(self)
         self.strangers.arrive(self)
+        if self.most is not None and len(self.present) > self.most:
+            self.hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.present.discard(self)
@@ -106,9 +113,10 @@ class _Line(H11Protocol):
         self.transport.abort()
 
 
-def _lines_at(port: int) -> type[_Line]:
+def _lines_at(port: int, most: int | None = None) -> type[_Line]:
     """The connections to one port of 127.0.0.1: their strangers are in nobody else's way."""
     own = {
+        "most": most,
         "host": f"127.0.0.1:{port}".encode("ascii"),
         "strangers": Strangers(),
         "present": set(),
@@ -120,7 +128,7 @@ class _EntranceLines:
     """The connections of an entrance."""
 
     def __init__(self, port: int, server: uvicorn.Server) -> None:
-        self._kind = _lines_at(port)
+        self._kind = _lines_at(port, MAX_LINES_OF_ENTRANCE)
         self._server = server
 
     def new(self) -> asyncio.Protocol:
