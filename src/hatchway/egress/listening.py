@@ -115,7 +115,7 @@ class _Line(H11Protocol):
 
 def _lines_at(port: int, most: int | None = None) -> type[_Line]:
     """The connections to one port of 127.0.0.1: their strangers are in nobody else's way."""
-    own = {
+    own: dict[str, Any] = {
         "most": most,
         "host": f"127.0.0.1:{port}".encode("ascii"),
         "strangers": Strangers(),
