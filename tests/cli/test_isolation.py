@@ -149,3 +149,20 @@ def test_whoever_trusts_a_project_reads_that_it_takes_the_wall_away() -> None:
         "    runs in Hatchway's own process, though it may use the network",
         "  sum: s, granted nothing",
     ]
+
+
+def test_whoever_trusts_a_project_hears_which_walls_it_does_without(terminal: Terminal) -> None:
+    policy().parent.mkdir(parents=True, exist_ok=True)
+    policy().write_text('version = 1\n\n[workers]\nrequire = ["limits", "landlock"]\n')
+    project = Path("project")
+    project.mkdir()
+    (project / "hatchway.toml").write_text('version = 1\n\n[workers]\nrequire = ["limits"]\n')
+
+    lax = terminal.run("trust", "project")
+    (project / "hatchway.toml").write_text(policy().read_text())
+    strict = terminal.run("trust", "project")
+
+    said = "it does not require landlock around workers, as your own policy does"
+    assert said in lax.err
+    assert lax.status == strict.status == 0
+    assert "does not require" not in strict.err

@@ -11,13 +11,15 @@ import typer
 from hatchway.cli.options import Json
 from hatchway.cli.output import complain, plural, print_json, say
 from hatchway.cli.trust_changes import trust_lines
-from hatchway.cli.trust_power import power_lines
+from hatchway.cli.trust_power import missing_wall_lines, power_lines
 from hatchway.core.errors import AdmissionError, ConfigError, HatchwayError
 from hatchway.core.events import Severity
 from hatchway.policy.document import FILE_NAME
+from hatchway.runtime.project import find_own
 
 if TYPE_CHECKING:
     from hatchway.compose import Application
+    from hatchway.policy.document import Policy
     from hatchway.runtime.trust import KeptTexts
 
 
@@ -40,8 +42,7 @@ def trust(
     opened = open_application(config=file.absolute())
     project = opened.project
     texts, policy = project.texts(), project.policy()
-    for line in power_lines(policy):
-        say(line)
+    _show_power(opened, policy)
     if not project.is_own:
         _show_changes(opened)
         _ask(opened, texts)
@@ -65,6 +66,12 @@ def trust(
     if json:
         print_json({"policy": str(project.policy_file), "tools": sorted(policy.tools)})
     return AdmissionError.exit_status if failed else 0
+
+
+def _show_power(opened: Application, policy: Policy) -> None:
+    own = find_own(opened.directories, opened.project.trusted).policy()
+    for line in (*power_lines(policy), *missing_wall_lines(policy, own)):
+        say(line)
 
 
 def _show_changes(opened: Application) -> None:

@@ -30,6 +30,14 @@ def power_lines(policy: Policy) -> list[str]:
     return [*lines, *_route(policy), *_flow(policy)]
 
 
+def missing_wall_lines(policy: Policy, own: Policy) -> list[str]:
+    """What the user's `own` policy demands around workers, and `policy` does not."""
+    missing = [each for each in own.workers.require if each not in policy.workers.require]
+    if not missing:
+        return []
+    return [f"  it does not require {', '.join(missing)} around workers, as your own policy does"]
+
+
 def _tool(name: str, entry: ToolPolicy) -> Iterator[str]:
     granted = [_whole(str(capability)) for capability in entry.allow]
     in_one = ", ".join(granted) or "nothing"

@@ -282,8 +282,12 @@ def find_project(start: Path, own: Directories, *, config: Path | None = None) -
             if project.is_in_force:
                 return Found(project=project, passed_over=tuple(passed_over))
             passed_over.append(project)
-    project = Project(policy_file=own_file, is_own=True, trusted=trusted)
-    return Found(project=project, passed_over=tuple(passed_over))
+    return Found(project=find_own(own, trusted), passed_over=tuple(passed_over))
+
+
+def find_own(own: Directories, trusted: TrustedProjects) -> Project:
+    """The user's own policy, whichever applies here."""
+    return Project(policy_file=own.config / FILE_NAME, is_own=True, trusted=trusted)
 
 
 def untrusted(project: Project) -> ConfigError:
