@@ -100,12 +100,13 @@ def test_what_workers_do_wrong_is_on_record_with_whose_they_were(
 ) -> None:
     violation = Violation(syscall="socket", arguments=(2, 1, 0, 0, 0, 0))
 
-    guests._record(Ending(grant(), "sha256:" + "a" * 64, "crashed", -11))
-    guests._record(Refused(grant(), "sha256:" + "a" * 64, violation))
+    guests._record(Ending(grant(), "sha256:" + "a" * 64, "one", "crashed", -11))
+    guests._record(Refused(grant(), "sha256:" + "a" * 64, "two", violation))
 
-    assert [(event.name, event.tenant, event.tool) for event in kept.events] == [
-        ("worker.ended", "local", "guest"),
-        ("worker.violation", "local", "guest"),
+    found = [(event.name, event.tenant, event.tool, event.call_id) for event in kept.events]
+    assert found == [
+        ("worker.ended", "local", "guest", "one"),
+        ("worker.violation", "local", "guest", "two"),
     ]
 
 

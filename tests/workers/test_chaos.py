@@ -157,9 +157,14 @@ class Answered(NamedTuple):
     outcome: Outcome
 
     @property
+    def code(self) -> str | None:
+        """Of the error that it came to."""
+        return None if self.outcome.error is None else self.outcome.error.code
+
+    @property
     def is_right(self) -> bool:
         """Whether the answer is what this call, and no other, should come to."""
-        code = None if self.outcome.error is None else self.outcome.error.code
+        code = self.code
         if self.call.tool == "spin":
             return code in MAY_BE | {"guest.fuel_exhausted"}
         if code is not None:
@@ -201,8 +206,16 @@ class Place:
 
     def terminal(self) -> Counter[str]:
         """How many terminal events every call has."""
-        own = [record["unmapped"]["hatchway"] for record in read_events(self.file)]
-        return Counter(each["call_id"] for each in own if each["event"] in TERMINAL_EVENTS)
+        return Counter(
+            each["call_id"] for each in self._events() if each["event"] in TERMINAL_EVENTS
+        )
+
+    def hit(self) -> set[str]:
+        """The calls whose worker came to an end under them."""
+        return {each["call_id"] for each in self._events() if each["event"] == "worker.ended"}
+
+    def _events(self) -> list[dict[str, Any]]:
+        return [record["unmapped"]["hatchway"] for record in read_events(self.file)]
 
 
 def _catalog(tenant: str, surfaces: dict[str, tuple[str, Surface]]) -> Any:
@@ -265,11 +278,15 @@ def test_every_call_has_one_answer_and_one_event_whatever_becomes_of_its_worker(
     place.guests.close()
 
     found = [each for of_one in answers for each in of_one]
-    codes = Counter(each.outcome.error and each.outcome.error.code for each in found)
+    codes = Counter(each.code for each in found)
     print(f"{codes=} {storm.blows=}")
     assert len(found) == CALLS
     assert [each for each in found if not each.is_right] == []
     assert place.terminal() == Counter(each.call.call_id for each in found)
+    # A worker that dies is on record under the call that it was at.
+    failed = {each.call.call_id for each in found if each.outcome.error is not None}
+    died = {each.call.call_id for each in found if each.code == "guest.worker_failed"}
+    assert died <= place.hit() <= failed
     assert codes[None] > CALLS * 0.8
     assert sum(storm.blows.values()) >= CALLS // 60
     # Nothing is left: no process, dead or alive, no descriptor, no thread.

@@ -79,6 +79,7 @@ class IsolatingSandbox:
         ticket: Ticket | None = None,
         tools: Tools | None = None,
         traces: Traces | None = None,
+        call_id: str | None = None,
     ) -> Execution:
         """Run a prepared artifact once, in this process or in a worker.
 
@@ -86,7 +87,7 @@ class IsolatingSandbox:
             CallError: It did not run.
         """
         run = self.engine.run if grant.isolation == "thread" else self.workers.run
-        return run(digest, invocation, grant, cancellation, ticket, tools, traces)
+        return run(digest, invocation, grant, cancellation, ticket, tools, traces, call_id)
 
     @property
     def workers(self) -> WorkerSandbox:
@@ -146,6 +147,7 @@ class IsolatingSandbox:
                 syscall=found.violation.syscall,
                 arguments=found.violation.arguments,
                 digest=found.digest,
+                call_id=found.call_id,
             )
             return
         record_worker_end(
@@ -155,6 +157,7 @@ class IsolatingSandbox:
             reason=found.reason,
             status=found.status,
             digest=found.digest,
+            call_id=found.call_id,
         )
 
 

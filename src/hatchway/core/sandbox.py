@@ -94,12 +94,14 @@ class Sandbox(Protocol):
         ticket: Ticket | None = None,
         tools: Tools | None = None,
         traces: Traces | None = None,
+        call_id: str | None = None,
     ) -> Execution:
         """Run a prepared artifact once.
 
         Its requests reach the broker with `ticket`; without one they are denied. Its calls of
         other tools are answered by `tools`; without them they are denied. What it reads of the
-        host is noted in `traces`, which it may share with the call it is part of.
+        host is noted in `traces`, which it may share with the call it is part of. What goes wrong
+        besides its answer is recorded under its `call_id`.
 
         Raises:
             InvalidArgumentsError: An argument does not fit the function's type.

@@ -164,6 +164,7 @@ class EngineSandbox:
         ticket: Ticket | None = None,
         tools: Tools | None = None,
         traces: Traces | None = None,
+        call_id: str | None = None,  # noqa: ARG002 - what happens in here is in the answer
     ) -> Execution:
         """Run a prepared artifact once, in a store and an instance of its own.
 

@@ -188,15 +188,23 @@ class Runtime:
         traces = None if tree is None else tree.traces
         if grant.egress is None:
             return self._sandbox.run(
-                tool.digest, invocation, grant, cancellation, None, tools, traces
+                tool.digest, invocation, grant, cancellation, None, tools, traces, call.call_id
             )
         if self._egress is None:
             message = "a call was granted the network, and there is no broker"
             raise InternalError(message)
         with self._egress.admit(call, tool, grant.egress, traces) as ticket:
             # What the broker may do, secrets included, is not for the sandbox to know.
+            run_grant = inside(grant)
             return self._sandbox.run(
-                tool.digest, invocation, inside(grant), cancellation, ticket, tools, traces
+                tool.digest,
+                invocation,
+                run_grant,
+                cancellation,
+                ticket,
+                tools,
+                traces,
+                call.call_id,
             )
 
     # Generations

@@ -29,6 +29,7 @@ class Order(NamedTuple):
     Attributes:
         has_tools: Whether the guest may ask for other tools.
         has_read: What the tree of the call has read already.
+        call_id: Under which it is recorded; no worker hears of it.
     """
 
     digest: str
@@ -37,6 +38,7 @@ class Order(NamedTuple):
     ticket: Ticket | None
     has_tools: bool
     has_read: bool
+    call_id: str | None = None
 
 
 class Told:

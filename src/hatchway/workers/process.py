@@ -114,7 +114,7 @@ class Worker:
         is_spoilt: It answers no further call.
         is_refused: The kernel has refused it something that a sound one never tries.
         is_frozen: Nothing runs in it.
-        at_work: The grant of the call it is at or was at last, and what it runs.
+        at_work: The grant of the call it is at or was at last, what it runs, and which call it is.
         idle_since: When it became idle, of the monotonic clock.
         holds: What is let go when it ends.
     """
@@ -129,7 +129,7 @@ class Worker:
         self.port: int | None = None
         self.assignment: Assignment | None = None
         self.is_spoilt = self.is_refused = False
-        self.at_work: tuple[Grant, str] | None = None
+        self.at_work: tuple[Grant, str, str | None] | None = None
         self._handle: int | None = None
         self.is_frozen = False
         self.idle_since = time.monotonic()

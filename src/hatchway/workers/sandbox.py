@@ -93,20 +93,24 @@ class Ending(NamedTuple):
     Attributes:
         grant: Of the call it was at.
         digest: What it ran.
+        call_id: That call.
+        reason: How it ended.
         status: Its exit status, negative for a signal; None where it was we who ended it.
     """
 
     grant: Grant
     digest: str
+    call_id: str | None
     reason: WorkerEnd
     status: int | None = None
 
 
 class Refused(NamedTuple):
-    """A system call that the kernel refused a worker."""
+    """A system call that the kernel refused a worker, in or after the call that it names."""
 
     grant: Grant
     digest: str
+    call_id: str | None
     violation: Violation
 
 
@@ -165,6 +169,7 @@ class WorkerSandbox:
         ticket: Ticket | None = None,
         tools: Tools | None = None,
         traces: Traces | None = None,
+        call_id: str | None = None,
     ) -> Execution:
         """Run a prepared artifact once, in a process that serves this tenant and entry alone.
 
@@ -179,7 +184,7 @@ class WorkerSandbox:
         depth: int = getattr(self._thread, "depth", 0)
         self._thread.depth = depth + 1
         has_read = traces is not None and traces.has_read
-        order = Order(digest, invocation, grant, ticket, tools is not None, has_read)
+        order = Order(digest, invocation, grant, ticket, tools is not None, has_read, call_id)
         try:
             around = Around(cancellation, tools, traces)
             measured = _measured(grant)
@@ -198,7 +203,7 @@ class WorkerSandbox:
         worker = self._pool.take(key, seconds, is_inner=is_inner)
         worker.is_spoilt = True  # until the call has come to a good end
         try:
-            worker.at_work = (order.grant, order.digest)
+            worker.at_work = (order.grant, order.digest, order.call_id)
             try:
                 if not worker.is_assigned:
                     self._assign(worker, key, order)
@@ -271,7 +276,7 @@ class WorkerSandbox:
             is_good = execution.stop is None or isinstance(execution.stop, GuestExitedError)
         except SilentError as silent:
             worker.kill()
-            self._report(Ending(order.grant, order.digest, "hung"))
+            self._report(Ending(order.grant, order.digest, order.call_id, "hung"))
             return Execution(stop=silent.stop, usage=conversation.usage)
         except ChannelError as error:
             return self._failed(worker, order, error)._replace(usage=conversation.usage)
@@ -309,7 +314,7 @@ class WorkerSandbox:
             how = f"was killed by {name}" if name else f"ended with status {status}"
             message = f"the worker that ran the guest {how}"
             details = {"signal": name} if name else {"status": status}
-        self._report(Ending(order.grant, order.digest, reason, status))
+        self._report(Ending(order.grant, order.digest, order.call_id, reason, status))
         return Execution(stop=WorkerFailedError(message, details={"reason": reason, **details}))
 
     @contextlib.contextmanager
