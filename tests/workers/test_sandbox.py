@@ -212,6 +212,7 @@ def test_no_two_workers_write_to_a_measured_directory_at_once(
     finally:
         asked.join()
         found.close()
+    assert not found._measured, "nobody holds a lock any more, and none is kept"
 
 
 class _Telling:

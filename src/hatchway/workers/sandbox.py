@@ -148,7 +148,10 @@ class WorkerSandbox:
         self._thread = threading.local()
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self._measured: dict[tuple[int, int], threading.RLock] = {}
+        # A lock is gone with the last call that holds it or waits for it.
+        self._measured: weakref.WeakValueDictionary[tuple[int, int], threading.RLock] = (
+            weakref.WeakValueDictionary()
+        )
 
     def warm(self) -> None:
         """Have a worker ready before the first call."""
