@@ -322,6 +322,25 @@ def test_fuel_that_inner_calls_used_is_gone_for_the_next() -> None:
     assert end.details == {"inner_calls": 1, "inner_refused": 1}
 
 
+@pytest.mark.parametrize(
+    ("caller", "own", "is_the_callers"),
+    [(1_000_000, 2_000_000, True), (2_000_000, 1_000_000, False)],
+)
+def test_whose_limit_ended_an_inner_call_is_said(
+    caller: int, own: int, is_the_callers: bool
+) -> None:
+    shop = workshop(
+        "tool=math", limits=Limits(inner_fuel=caller), math={"limits": Limits(fuel=own)}
+    )
+
+    outcome = shop.call("glue.call", name="math.spin", arguments="{}")
+
+    (block,) = outcome.content
+    failure = json.loads(block.to_json()["text"])
+    assert failure["code"] == "guest.fuel_exhausted"
+    assert ("inner_fuel in the caller's limits" in failure["message"]) == is_the_callers
+
+
 def test_fuel_that_inner_calls_left_is_there_for_the_next() -> None:
     shop = workshop("tool=math", limits=Limits(inner_fuel=100_000))
 

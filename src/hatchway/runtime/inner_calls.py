@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from hatchway.core.call import TextContent, ToolCall, Usage
 from hatchway.core.capability import ToolUse
-from hatchway.core.errors import BudgetExhaustedError, TooDeepError, UnknownToolError
+from hatchway.core.errors import (
+    BudgetExhaustedError,
+    FuelExhaustedError,
+    TooDeepError,
+    UnknownToolError,
+)
 from hatchway.core.tools import DENIED, MAX_TOOL_DEPTH, ToolAnswer
 from hatchway.core.traces import Traces
 from hatchway.core.wit import ResultType
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
 _NO_SUCH_TOOL = "no such tool"
 """What a guest is told of every tool that it was not granted, whether there is one or not."""
+_HAD_LESS = ", which is what its caller had left for it: inner_fuel in the caller's limits"
 
 
 def may_call(tool: Tool, grant: Grant) -> bool:
@@ -84,6 +90,7 @@ class InnerCalls:
         self._answer = answer
         self._new_call_id = new_call_id
         self._reserved = 0
+        self._is_cut = False
 
     # What the sandbox asks
 
@@ -138,11 +145,15 @@ class InnerCalls:
             parent_id=self._call.call_id,
             depth=self._call.depth + 1,
         )
-        self._reserved = 0
+        self._reserved, self._is_cut = 0, False
         outcome = self._answer(inner, self)
         self._settle(outcome.usage)
         entry = self._catalog.entries.get(name)
-        return _answered(None if entry is None else entry.tool, outcome)
+        answer = _answered(None if entry is None else entry.tool, outcome)
+        if self._is_cut and answer.code == FuelExhaustedError.code:
+            # Its own limits say otherwise, and whoever reads them would raise the wrong one.
+            return answer._replace(message=answer.message + _HAD_LESS)
+        return answer
 
     # What the runtime asks
 
@@ -154,8 +165,10 @@ class InnerCalls:
 
     def within(self, grant: Grant) -> Grant:
         """`grant` of the inner call that begins, with no more than is left for it."""
+        own = grant.limits.fuel
         grant = self.budget.reserve(grant)
         self._reserved = grant.limits.fuel
+        self._is_cut = self._reserved < own
         return grant
 
     def _settle(self, usage: Usage) -> None:
