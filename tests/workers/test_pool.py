@@ -11,7 +11,8 @@ from posing import posed
 from hatchway.core.errors import OverloadedError
 from hatchway.workers import pool as pool_module
 from hatchway.workers.channel import ChannelError
-from hatchway.workers.pool import Key, Pool
+from hatchway.workers.keys import Key
+from hatchway.workers.pool import Pool
 from hatchway.workers.process import Assignment
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hatchway.core.errors import OverloadedError
 from hatchway.workers.channel import ChannelError
@@ -20,6 +20,7 @@ from hatchway.workers.channel import ChannelError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hatchway.workers.keys import Key
     from hatchway.workers.process import Worker
 
 _LOG = logging.getLogger(__name__)
@@ -32,30 +33,6 @@ IDLE_SECONDS = 60.0
 """How long a worker waits for its next call before it is ended."""
 _RETRY_SECONDS = 1.0
 _END_SECONDS = 10.0
-
-
-class Key(NamedTuple):
-    """Whom a worker is for. Two calls that differ in any of it never meet in one process.
-
-    Attributes:
-        tenant: Whose calls.
-        owner: Which policy entry's.
-        digest: The artifact.
-        compiler: Whose code of it was pinned.
-        directories: Device, number, and whether writable, of each granted one, by its name inside.
-        port: Where it reaches the broker; None for entries that are on no network.
-        memory_bytes: What one may use.
-        file_bytes: The largest file it may write.
-    """
-
-    tenant: str
-    owner: str
-    digest: str
-    compiler: str | None
-    directories: tuple[tuple[str, int, int, bool], ...]
-    port: int | None
-    memory_bytes: int
-    file_bytes: int
 
 
 @dataclass

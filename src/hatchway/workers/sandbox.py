@@ -25,12 +25,12 @@ from hatchway.core.errors import (
     WorkerFailedError,
 )
 from hatchway.core.isolation import PATIENCE_SECONDS
-from hatchway.core.limits import MEBIBYTE
 from hatchway.workers.answers import Expected
 from hatchway.workers.channel import ChannelError
 from hatchway.workers.conversation import Around, Conversation, SilentError
+from hatchway.workers.keys import key_of, measured_places
 from hatchway.workers.orders import Order
-from hatchway.workers.pool import Key, Pool
+from hatchway.workers.pool import Pool
 from hatchway.workers.process import Assignment, Piece, Worker
 from hatchway.workers.shapes import result_type
 
@@ -47,13 +47,9 @@ if TYPE_CHECKING:
     from hatchway.core.surface import Compilation, Compiler, Surface
     from hatchway.core.tools import Tools
     from hatchway.core.traces import Traces
+    from hatchway.workers.keys import Key
     from hatchway.workers.process import Start
     from hatchway.workers.watching import Violation, Watcher
-
-_MEMORIES, _TABLES, _ELEMENT_BYTES = 4, 128, 16
-"""Of an engine with room for one call."""
-_OWN_BYTES = 512 * MEBIBYTE
-"""What Python, the engine and the code of a large tool need besides what its guest may use."""
 
 
 class _Sealed(Protocol):
@@ -190,7 +186,7 @@ class WorkerSandbox:
         order = Order(digest, invocation, grant, ticket, tools is not None, has_read, call_id)
         try:
             around = Around(cancellation, tools, traces)
-            measured = _measured(grant)
+            measured = measured_places(grant)
             if not measured:
                 return self._run(order, around, is_inner=depth > 0)
             with self._alone_in(measured, grant):
@@ -199,7 +195,7 @@ class WorkerSandbox:
             self._thread.depth = depth
 
     def _run(self, order: Order, around: Around, *, is_inner: bool) -> Execution:
-        key = _key(order)
+        key = key_of(order)
         seconds = order.grant.limits.deadline_seconds
         if not is_inner:  # which is a part of a call whose time runs already
             seconds = max(seconds, PATIENCE_SECONDS)
@@ -348,59 +344,6 @@ def _tell(
     tell = heard()
     if tell is not None:
         tell(worker, violation)
-
-
-def _key(order: Order) -> Key:
-    """Whom the worker of a call must be for."""
-    grant = order.grant
-    limits = grant.limits
-    return Key(
-        tenant=grant.tenant,
-        owner=grant.owner,
-        digest=order.digest,
-        compiler=grant.compiler,
-        directories=_places(grant) if grant.directories else (),
-        port=None if order.ticket is None else order.ticket.port,
-        memory_bytes=_OWN_BYTES
-        + _MEMORIES * limits.memory_bytes
-        + 2 * limits.scratch_bytes
-        + 4 * limits.output_bytes
-        + _TABLES * _ELEMENT_BYTES * limits.table_elements,
-        file_bytes=_file_bytes(grant) if grant.directories else 0,
-    )
-
-
-def _places(grant: Grant) -> tuple[tuple[str, int, int, bool], ...]:
-    """The directories themselves, whatever their names on the host mean by now."""
-    found = [(granted, os.fstat(granted.descriptor)) for granted in grant.directories]
-    return tuple(
-        [
-            (granted.guest_path, status.st_dev, status.st_ino, granted.is_writable)
-            for granted, status in found
-        ]
-    )
-
-
-def _file_bytes(grant: Grant) -> int:
-    """The largest file that may be written."""
-    writable = [granted for granted in grant.directories if granted.is_writable]
-    return max([granted.quota_bytes or _FILE_BYTES for granted in writable], default=0)
-
-
-_FILE_BYTES = 1 << 40
-"""The largest file below a writable directory without a quota."""
-
-
-def _measured(grant: Grant) -> set[tuple[int, int]]:
-    """The directories whose size counts."""
-    if not grant.directories:
-        return set()
-    found = (
-        os.fstat(granted.descriptor)
-        for granted in grant.directories
-        if granted.is_writable and granted.quota_bytes is not None
-    )
-    return {(status.st_dev, status.st_ino) for status in found}
 
 
 def _signal_name(status: int) -> str | None:
