@@ -17,14 +17,16 @@ from compiling_once import CompilingOnce, shared_directory
 from hypothesis import settings
 from wasmtime import _ffi as ffi
 
-from hatchway.core import events as event_words
 from hatchway.core.event_schema import SCHEMA
+from hatchway.core.ocsf import to_ocsf
 from hatchway.engine import compiling
 from hatchway.engine.settings import EngineSettings
 from hatchway.telemetry import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hatchway.core.events import Event
 
 settings.register_profile("gate", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=100, deadline=None)
@@ -143,8 +145,8 @@ def _every_event_fits_the_schema(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """Whatever event any test emits is checked against the one schema."""
     misfits: list[str] = []
 
-    def checked(event: event_words.Event, *, version: str) -> dict[str, Any]:
-        record = event_words.to_ocsf(event, version=version)
+    def checked(event: Event, *, version: str) -> dict[str, Any]:
+        record = to_ocsf(event, version=version)
         misfits.extend(error.message for error in _VALIDATOR.iter_errors(record))
         return record
 

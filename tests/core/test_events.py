@@ -14,16 +14,8 @@ from strategies import patient
 
 from hatchway.core.call import Gated, Principal, Usage
 from hatchway.core.event_schema import SCHEMA
-from hatchway.core.events import (
-    OCSF_VERSION,
-    TERMINAL_EVENTS,
-    Event,
-    EventName,
-    HttpTrace,
-    Severity,
-    SocketTrace,
-    to_ocsf,
-)
+from hatchway.core.events import TERMINAL_EVENTS, Event, EventName, HttpTrace, Severity, SocketTrace
+from hatchway.core.ocsf import OCSF_VERSION, to_ocsf
 
 DIGEST = "sha256:" + "a" * 64
 ADA = Principal(tenant="acme", subject="ada", door="http")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hatchway.core.errors import ConfigError
 from hatchway.policy.origins import Pattern, origin_of, parse_pattern
-from hatchway.registry.reference import parse_reference
+from hatchway.registry.spelling import parse_reference
 
 BASE = "/srv/project"
 DIGEST = "sha256:" + "0" * 64

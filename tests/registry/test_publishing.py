@@ -13,8 +13,9 @@ from hatchway.core.errors import ConfigError, HatchwayError, RegistryError
 from hatchway.registry.descriptors import BUNDLE, INDEX, Attachment, WasmConfig
 from hatchway.registry.fetching import Fetched, fetch
 from hatchway.registry.publishing import attach, push
-from hatchway.registry.reference import LayoutReference, OciReference, parse_reference
+from hatchway.registry.reference import LayoutReference, OciReference
 from hatchway.registry.settings import SourceSettings
+from hatchway.registry.spelling import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

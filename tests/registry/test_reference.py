@@ -22,9 +22,8 @@ from hatchway.registry.reference import (
     PypiReference,
     Reference,
     WebReference,
-    parse_reference,
-    place_of,
 )
+from hatchway.registry.spelling import parse_reference, place_of
 
 HEX = "0123456789abcdef" * 4
 DIGEST = f"sha256:{HEX}"

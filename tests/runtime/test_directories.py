@@ -21,13 +21,8 @@ from hatchway.core.capability import Clock, FileAccess
 from hatchway.core.errors import ConfigError
 from hatchway.policy.document import Policy, ToolPolicy
 from hatchway.runtime import places
-from hatchway.runtime.directories import (
-    GrantedDirectories,
-    Protected,
-    open_granted,
-    protected,
-    refuse_shared_writes,
-)
+from hatchway.runtime.directories import GrantedDirectories, open_granted, refuse_shared_writes
+from hatchway.runtime.protected import Protected, protected
 from hatchway.runtime.settings import Directories
 
 if TYPE_CHECKING:
@@ -473,7 +468,8 @@ def in_a_private_mount_namespace(script: str, *arguments: Path) -> str:
         "from pathlib import Path\n"
         "from hatchway.core.capability import FileAccess\n"
         "from hatchway.core.errors import ConfigError\n"
-        "from hatchway.runtime.directories import *\n"
+        "from hatchway.runtime.directories import open_granted\n"
+        "from hatchway.runtime.protected import Protected\n"
         "for name in sys.argv[2:]:\n"
         "    granted = FileAccess(access='read', guest_path='/in', host_path=name)\n"
         "    try:\n"

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from hatchway.core.event_schema import SCHEMA
-from hatchway.core.events import Severity, to_ocsf
+from hatchway.core.events import Severity
+from hatchway.core.ocsf import to_ocsf
 from hatchway.runtime.recording import record_violation, record_worker_end
 
 if TYPE_CHECKING:

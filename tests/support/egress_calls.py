@@ -21,7 +21,6 @@ from audit_texts import tool_named
 
 from hatchway.core.call import Principal, ToolCall
 from hatchway.core.egress import BoundSecret, EgressGrant, EgressLimits, FlowRule, Route
-from hatchway.core.events import Event, to_ocsf
 from hatchway.core.exchange import (
     PATH,
     TOKEN_HEADER,
@@ -37,6 +36,7 @@ from hatchway.core.exchange import (
     read_response,
     request_frame,
 )
+from hatchway.core.ocsf import to_ocsf
 from hatchway.core.secret import Secret
 from hatchway.egress.broker import Broker
 from hatchway.policy.grammar import parse_capability
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from hatchway.core.capability import HttpAccess
     from hatchway.core.egress import Ticket
-    from hatchway.core.events import HttpTrace
+    from hatchway.core.events import Event, HttpTrace
     from hatchway.core.tool import Tool
     from hatchway.egress.resolving import Resolve
 

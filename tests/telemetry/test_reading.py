@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from strategies import json_values, patient
 
 from hatchway.core.call import Principal, Usage
-from hatchway.core.events import Event, Severity, to_ocsf
+from hatchway.core.events import Event, Severity
+from hatchway.core.ocsf import to_ocsf
 from hatchway.telemetry import reading
 from hatchway.telemetry.log import EventLog, rotated
 from hatchway.telemetry.reading import follow_events, one_line, read_events

@@ -36,12 +36,8 @@ from hatchway.policy.cover import covering
 from hatchway.policy.decide import isolation_of
 from hatchway.policy.document import unsupported_reason
 from hatchway.policy.grammar import TOOL_NAME
-from hatchway.registry.reference import (
-    LayoutReference,
-    PathReference,
-    parse_reference,
-    place_of,
-)
+from hatchway.registry.reference import LayoutReference, PathReference
+from hatchway.registry.spelling import parse_reference, place_of
 from hatchway.runtime.policy_edit import Hosting
 from hatchway.runtime.previous import is_same_artifact
 from hatchway.runtime.project import sidecar_of

@@ -23,7 +23,7 @@ from hatchway.cli.output import print_json, print_line, say
 from hatchway.core.capability import spell_bytes
 from hatchway.core.untrusted import printable
 from hatchway.registry.fetching import fetch
-from hatchway.registry.reference import place_of
+from hatchway.registry.spelling import place_of
 from hatchway.runtime.interpreters import ready
 from hatchway.runtime.manifests import find_manifest
 from hatchway.runtime.settings import directories, source_settings

@@ -25,13 +25,9 @@ from hatchway.provenance.keys import Message
 from hatchway.registry.descriptors import BUNDLE, Attachment, WasmConfig
 from hatchway.registry.publishing import attach
 from hatchway.registry.publishing import push as publish
-from hatchway.registry.reference import (
-    BuiltinReference,
-    LayoutReference,
-    OciReference,
-    parse_reference,
-)
+from hatchway.registry.reference import BuiltinReference, LayoutReference, OciReference
 from hatchway.registry.source import read_source
+from hatchway.registry.spelling import parse_reference
 from hatchway.runtime.attesting import capability_statement
 from hatchway.runtime.interpreters import ready
 from hatchway.runtime.project import sidecar_of

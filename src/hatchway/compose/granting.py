@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 
 from hatchway.core.capability import FileAccess
 from hatchway.core.errors import ConfigError
-from hatchway.engine.files.host import is_available
+from hatchway.engine.files.host.beneath import is_available
 from hatchway.policy.document import Policy, ToolPolicy
-from hatchway.runtime.directories import (
-    GrantedDirectories,
-    Protected,
-    protected,
-    refused_directories,
-)
+from hatchway.runtime.directories import GrantedDirectories, refused_directories
 from hatchway.runtime.project import Project, sidecar_of
+from hatchway.runtime.protected import Protected, protected
 from hatchway.runtime.secrets import secret_files
 from hatchway.runtime.settings import Directories, home_directory
 

@@ -17,8 +17,8 @@ from hatchway.compose.shared import shared
 from hatchway.core.call import Principal, ToolCall
 from hatchway.core.capability import HttpAccess, ToolUse
 from hatchway.core.errors import ConfigError, InvalidArgumentsError, UnknownToolError
-from hatchway.core.events import to_ocsf
 from hatchway.core.json_text import encoder
+from hatchway.core.ocsf import to_ocsf
 from hatchway.core.untrusted import printable
 from hatchway.egress.broker import Broker
 from hatchway.policy.decide import isolation_of

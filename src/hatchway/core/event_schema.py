@@ -7,14 +7,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from hatchway.core.events import (
-    OPTIONAL_TEXT,
-    SCHEMA_VERSION,
-    EventName,
-    HttpTrace,
-    Severity,
-    SocketTrace,
-)
+from hatchway.core.events import EventName, HttpTrace, Severity, SocketTrace
+from hatchway.core.ocsf import OPTIONAL_TEXT, SCHEMA_VERSION
 from hatchway.core.surface import Compiler
 from hatchway.core.tools import MAX_TOOL_DEPTH
 

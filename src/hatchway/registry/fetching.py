@@ -26,9 +26,9 @@ from hatchway.registry.reference import (
     Reference,
     RemoteReference,
     WebReference,
-    parse_reference,
 )
 from hatchway.registry.source import network_refused, read_file
+from hatchway.registry.spelling import parse_reference
 from hatchway.registry.transport import Transport
 
 if TYPE_CHECKING:

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 from hatchway.core.errors import ConfigError, RegistryError
 from hatchway.core.untrusted import printable
 from hatchway.registry.layout import fetch_layout
-from hatchway.registry.reference import (
-    BuiltinReference,
-    LayoutReference,
-    PathReference,
-    Reference,
-    parse_reference,
-)
+from hatchway.registry.reference import BuiltinReference, LayoutReference, PathReference, Reference
 from hatchway.registry.regular import read_regular
+from hatchway.registry.spelling import parse_reference
 
 if TYPE_CHECKING:
     from pathlib import Path

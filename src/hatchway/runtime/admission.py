@@ -15,7 +15,7 @@ from hatchway.core.errors import AdmissionError
 from hatchway.provenance.canonical import canonical_digest
 from hatchway.provenance.lockfile import LockedTool
 from hatchway.registry.fetching import fetch
-from hatchway.registry.reference import place_of
+from hatchway.registry.spelling import place_of
 from hatchway.runtime.manifests import find_manifest, pinned_manifest
 from hatchway.runtime.self_description import describes_itself, description_of
 from hatchway.runtime.subjects import subject_of

@@ -20,9 +20,10 @@ from hatchway.core.errors import AdmissionError, HatchwayError
 from hatchway.policy.document import FILE_NAME
 from hatchway.policy.positions import key_lines
 from hatchway.policy.reading import MAX_DOCUMENT_BYTES
-from hatchway.registry.reference import PathReference, parse_reference, place_of
+from hatchway.registry.reference import PathReference
 from hatchway.registry.regular import read_regular
 from hatchway.registry.source import read_file, read_source
+from hatchway.registry.spelling import parse_reference, place_of
 from hatchway.registry.store import digest_of
 from hatchway.runtime.below import files_below, too_many
 from hatchway.runtime.drifting import drift_in

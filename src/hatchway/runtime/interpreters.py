@@ -17,7 +17,8 @@ from hatchway.core.errors import ConfigError, RegistryError
 from hatchway.registry.digests import digest_of
 from hatchway.registry.fetching import fetch
 from hatchway.registry.files import make_directory, write_atomically
-from hatchway.registry.reference import PathReference, parse_reference
+from hatchway.registry.reference import PathReference
+from hatchway.registry.spelling import parse_reference
 from hatchway.runtime.settings import source_settings
 from hatchway.sdk.interpreters import recipe
 

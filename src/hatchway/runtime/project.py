@@ -20,8 +20,8 @@ from hatchway.policy.document import FILE_NAME, VERSION, Policy, parse_policy
 from hatchway.provenance.lockfile import FILE_NAME as LOCK_NAME
 from hatchway.provenance.lockfile import Lockfile, parse_lockfile
 from hatchway.registry.files import write_atomically
-from hatchway.registry.reference import place_of
 from hatchway.registry.regular import read_regular
+from hatchway.registry.spelling import place_of
 from hatchway.runtime.policy_edit import PolicyEdit
 from hatchway.runtime.trust import MAX_FILE_BYTES, KeptTexts, TrustedProjects, identity
 

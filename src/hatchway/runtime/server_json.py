@@ -21,13 +21,8 @@ from hatchway.core.capability import EnvironmentVariable
 from hatchway.core.errors import ConfigError
 from hatchway.core.untrusted import printable
 from hatchway.registry.hosts import is_loopback
-from hatchway.registry.reference import (
-    LayoutReference,
-    OciReference,
-    PathReference,
-    WebReference,
-    parse_reference,
-)
+from hatchway.registry.reference import LayoutReference, OciReference, PathReference, WebReference
+from hatchway.registry.spelling import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hatchway.audit.reading import MAX_ARTIFACT_BYTES, read_artifact
 from hatchway.audit.subject import Neighbour, Subject
 from hatchway.core.errors import AdmissionError, HatchwayError
-from hatchway.registry.reference import place_of
 from hatchway.registry.source import read_source
+from hatchway.registry.spelling import place_of
 from hatchway.runtime.manifests import find_manifest, pinned_manifest
 from hatchway.runtime.toolset import tools_of
 

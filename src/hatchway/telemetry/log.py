@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 from pydantic_core import to_json
 
 from hatchway.core.errors import ConfigError
-from hatchway.core.events import Event, to_ocsf
+from hatchway.core.ocsf import to_ocsf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from hatchway.core.events import Event
 
 MAX_FILE_BYTES = 16 << 20
 KEPT_FILES = 5
