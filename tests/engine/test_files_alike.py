@@ -24,9 +24,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import often
 
-from hatchway.engine.files.host import HostDirectory
+from hatchway.engine.files.host.directory import HostDirectory
 from hatchway.engine.files.nodes import Directory, Errno, File, FileFault, Kind, Status, Wish
-from hatchway.engine.files.workspace import Workspace
+from hatchway.engine.files.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from strategies import often
 from hatchway.engine.files.nodes import NOW, Directory, Errno, File, FileFault, Kind, Wish
 from hatchway.engine.files.nothing import NoFiles
 from hatchway.engine.files.quota import BYTES_PER_NAME
-from hatchway.engine.files.workspace import Workspace
+from hatchway.engine.files.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatchway.engine.files import host
-from hatchway.engine.files.host import HostDirectory, is_available, used_bytes
+from hatchway.engine.files.host import beneath, directory, listing
+from hatchway.engine.files.host.beneath import is_available
+from hatchway.engine.files.host.descriptors import reopened
+from hatchway.engine.files.host.directory import HostDirectory
+from hatchway.engine.files.host.usage import used_bytes
 from hatchway.engine.files.nodes import NOW, Directory, Errno, File, FileFault, Kind, Wish
 from hatchway.engine.files.nothing import NoFiles
 from hatchway.engine.files.quota import BYTES_PER_NAME, Quota
@@ -405,7 +408,7 @@ def test_a_name_a_guest_cannot_spell_is_not_listed(inside: Path) -> None:
 def test_a_directory_with_too_many_names_is_not_listed(
     inside: Path, monkeypatch: pytest.MonkeyPatch, no_leak: None
 ) -> None:
-    monkeypatch.setattr(host, "_MAX_ENTRIES", 2)
+    monkeypatch.setattr(listing, "_MAX_ENTRIES", 2)
     for name in "abc":
         (inside / name).touch()
     with granted(inside) as root:
@@ -650,7 +653,6 @@ def test_a_file_whose_name_goes_while_it_is_opened_is_paid_for(
 ) -> None:
     (inside / "f").write_bytes(b"x" * 1000)
     quota = Quota(room)
-    reopened = host._reopened
     with granted(inside, quota=quota) as root:
 
         def raced(pinned: int, wish: Wish) -> int:
@@ -659,7 +661,7 @@ def test_a_file_whose_name_goes_while_it_is_opened_is_paid_for(
             quota.take(1000 + NAME)  # somebody else has used it already
             return reopened(pinned, wish)
 
-        monkeypatch.setattr(host, "_reopened", raced)
+        monkeypatch.setattr(directory, "reopened", raced)
         if room == 0:
             assert refused(lambda: root.open(b"f", WRITE)) == Errno.DQUOT
             return
@@ -776,7 +778,7 @@ def test_guests_leave_the_server_descriptors_of_its_own(inside: Path) -> None:
 def test_this_system_can_keep_a_guest_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_available()
 
-    monkeypatch.setattr(host, "_OPENAT2", 100_000)
+    monkeypatch.setattr(beneath, "_OPENAT2", 100_000)
     assert not is_available()
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     assert not is_available()

@@ -9,7 +9,7 @@ import pytest
 from wasi02_calls import FOLLOW, HUGE, NO_CHANGE, NOW, Failed
 from wasi02_files import DATA, WORK, Script, failed, files
 
-from hatchway.engine.files.host import HostFile
+from hatchway.engine.files.host.file import HostFile
 from hatchway.engine.files.nodes import Errno, FileFault
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from strategies import often
 from workbench import OPERATOR, Workbench, ask, workbench
 
 from hatchway.core.call import Principal, ToolCall
-from hatchway.engine.files.workspace import Workspace
+from hatchway.engine.files.workspace.workspace import Workspace
 from hatchway.runtime.runtime import Runtime
 
 LIST_AND_COPY = command(

@@ -18,7 +18,7 @@ from hatchway.compose.walls import walls_here, with_required_walls
 from hatchway.core.errors import ConfigError, HatchwayError
 from hatchway.egress.broker import Broker
 from hatchway.engine.cache import CompiledCache
-from hatchway.engine.files.host import is_available
+from hatchway.engine.files.host.beneath import is_available
 from hatchway.engine.sandbox import EngineSandbox
 from hatchway.registry.source import is_elsewhere
 from hatchway.registry.store import ArtifactStore

@@ -24,7 +24,7 @@ from hatchway.core.errors import (
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation
 from hatchway.engine import capi
 from hatchway.engine.compiling import CompileBudgets
-from hatchway.engine.files.host import used_bytes
+from hatchway.engine.files.host.usage import used_bytes
 from hatchway.engine.files.nodes import FileFault
 from hatchway.engine.files.quota import Quota
 from hatchway.engine.guest import Guest, Running, Stopped

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hatchway.engine.files.host import HostDirectory
+from hatchway.engine.files.host.directory import HostDirectory
 from hatchway.engine.files.nothing import NoFiles
-from hatchway.engine.files.workspace import Workspace
+from hatchway.engine.files.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -30,7 +30,7 @@ from hatchway.core.exchange import (
     read_refusal,
     read_response,
 )
-from hatchway.engine.files.host import is_reserved
+from hatchway.engine.files.host.descriptors import is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
