@@ -23,7 +23,9 @@ from hatchway.core.wit import (
     VariantType,
     WitType,
 )
-from hatchway.engine import capi, values
+from hatchway.engine import capi
+from hatchway.engine.values_from_json import lower
+from hatchway.engine.values_to_json import lift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,7 @@ def lowered(kind: WitType, value: Any) -> Iterator[int]:
     room = capi.Value()
     address = capi.addressof(room)
     try:
-        values.lower(kind, value, address, "x")
+        lower(kind, value, address, "x")
         yield address
     finally:
         capi.value_delete(address)
@@ -47,7 +49,7 @@ def lowered(kind: WitType, value: Any) -> Iterator[int]:
 
 def there_and_back(kind: WitType, value: Any) -> Any:
     with lowered(kind, value) as address:
-        return values.lift(kind, address, lambda _: None)
+        return lift(kind, address, lambda _: None)
 
 
 def lowers(kind: WitType, value: Any) -> bool:

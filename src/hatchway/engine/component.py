@@ -9,9 +9,12 @@ from hatchway.core.errors import AdmissionError, GuestTrappedError, InvalidArgum
 from hatchway.core.sandbox import CommandInvocation
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import ResultType, WitFunction
-from hatchway.engine import capi, values
+from hatchway.engine import capi
 from hatchway.engine.guest import Stopped
+from hatchway.engine.json_forms import takes_null
 from hatchway.engine.program import WELL, Ending, ended_early, exited
+from hatchway.engine.values_from_json import lower
+from hatchway.engine.values_to_json import lift, lift_result
 
 if TYPE_CHECKING:
     import wasmtime
@@ -118,9 +121,9 @@ class ComponentProgram:
             return WELL
         try:
             if isinstance(function.result, ResultType):
-                is_ok, value = values.lift_result(function.result, result_at, guest.spend_output)
+                is_ok, value = lift_result(function.result, result_at, guest.spend_output)
                 return Ending(value=value, failed=not is_ok)
-            return Ending(value=values.lift(function.result, result_at, guest.spend_output))
+            return Ending(value=lift(function.result, result_at, guest.spend_output))
         except Stopped:
             return Ending(stop=guest.stop)
         finally:
@@ -144,7 +147,7 @@ def _lower_all(function: WitFunction, arguments: Any, at: int) -> None:
             message = f"unknown argument {printable(repr(name), limit=80)}; known: {known}"
             raise InvalidArgumentsError(message, details={"path": "arguments"})
     for position, (name, kind) in enumerate(parameters):
-        if name not in arguments and not values.takes_null(kind):
+        if name not in arguments and not takes_null(kind):
             message = f"the argument {name!r} is missing"
             raise InvalidArgumentsError(message, details={"path": name})
-        values.lower(kind, arguments.get(name), at + position * capi.VALUE_BYTES, name)
+        lower(kind, arguments.get(name), at + position * capi.VALUE_BYTES, name)

@@ -1,7 +1,7 @@
 """JSON Schema from WIT types: what a client is told about a component's functions.
 
-The values these schemas describe are the ones `engine.values` reads and writes; see the
-table in `docs/wit-to-json.md`.
+The values these schemas describe are the ones that `engine.values_from_json` takes and
+`engine.values_to_json` gives; see the table in `docs/wit-to-json.md`.
 """
 
 from __future__ import annotations

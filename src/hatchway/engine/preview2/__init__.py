@@ -9,4 +9,5 @@ What a component says of the types of these functions is compared, before it is 
 those of wasmtime's own, on a linker on which nothing ever runs (`reference`).
 
 One module per WASI package: `cli`, `io`, `clocks`, `random`, `filesystem`, `sockets`.
+What `filesystem` is given and answers is in `file_arguments` and `file_answers`.
 """
