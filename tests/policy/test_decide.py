@@ -17,6 +17,7 @@ from hatchway.core.capability import (
     FileAccess,
     HttpAccess,
     SocketAccess,
+    ToolUse,
 )
 from hatchway.core.egress import BoundSecret, EgressGrant, EgressLimits, FlowRule, Route
 from hatchway.core.errors import NotAuthorizedError
@@ -177,6 +178,7 @@ def test_a_grant_is_made_exactly_when_everything_is_in_order(
             if isinstance(item, EnvironmentVariable)
         )
         and all(item in policy.directories for item in entry.allow if isinstance(item, FileAccess))
+        and all(item.tool in policy.tools for item in entry.allow if isinstance(item, ToolUse))
         and not (
             isolation_of(entry, policy) == "thread"
             and any(isinstance(item, SocketAccess) for item in entry.allow)

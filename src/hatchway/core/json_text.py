@@ -53,14 +53,15 @@ def require_shallow(value: Any) -> None:
     """
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [
-            part
-            for item in level
-            if isinstance(item, dict | list)
-            for part in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
             return
+        level = below
     message = f"it nests deeper than {MAX_DEPTH}"
     raise ValueError(message)
 

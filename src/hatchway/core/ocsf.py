@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from hatchway.core.call import NOTHING_GATED
-from hatchway.core.events import Event, EventName
+from hatchway.core.events import TERMINAL_EVENTS, Event, EventName
 
 OCSF_VERSION = "1.8.0"
 SCHEMA_VERSION = 1
@@ -65,6 +65,10 @@ def _profiles(record: dict[str, Any]) -> list[str]:
 
 def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:
     """OCSF category, activity and the fields that the event's class requires."""
+    if event.name in TERMINAL_EVENTS:
+        # 99 is OCSF's "other": calling a tool is none of create, read, update, delete.
+        succeeded = event.name == "call.completed"
+        return 6, 99, {**_api(event), "status_id": 1 if succeeded else 2}
     if event.name in _ENTITY_ACTIVITIES:
         return 3, _ENTITY_ACTIVITIES[event.name], {"class_uid": 3004, "entity": _entity(event)}
     match event.name:
@@ -78,13 +82,9 @@ def _classified(event: Event) -> tuple[int, int, dict[str, Any]]:
             return 2, 1, _finding(event)
         case "worker.ended":
             return 6, 4, {"class_uid": 6002, "app": {"name": "hatchway worker"}}
-        case "server.started" | "server.stopped" | "server.degraded":
+        case _:  # the server itself started, stopped or is worse off
             activity = {"server.started": 3, "server.stopped": 4}.get(event.name, 99)
             return 6, activity, {"class_uid": 6002, "app": {"name": "hatchway serve"}}
-        case _:
-            # 99 is OCSF's "other": calling a tool is none of create, read, update, delete.
-            succeeded = event.name == "call.completed"
-            return 6, 99, {**_api(event), "status_id": 1 if succeeded else 2}
 
 
 def _denial(event: Event) -> tuple[int, int, dict[str, Any]]:
@@ -219,11 +219,11 @@ def _own_fields(event: Event) -> dict[str, Any]:
         own["gated"] = {"clock": gated.clock, "random": gated.random, "env": gated.env}
     if event.denials:
         own["denials"] = event.denials
-    return own | _further_fields(event)
+    _add_further_fields(event, own)
+    return own
 
 
-def _further_fields(event: Event) -> dict[str, Any]:
-    own: dict[str, Any] = {}
+def _add_further_fields(event: Event, own: dict[str, Any]) -> None:
     if event.http is not None:
         own["http"] = event.http._asdict()
     if event.socket is not None:
@@ -236,7 +236,6 @@ def _further_fields(event: Event) -> dict[str, Any]:
         own["depth"] = event.depth
     if event.details:
         own["details"] = dict(event.details)
-    return own
 
 
 OPTIONAL_TEXT = (

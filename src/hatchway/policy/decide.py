@@ -51,7 +51,8 @@ def decide(tool: Tool, policy: Policy, principal: Principal) -> Grant:
         if covering(entry.allow, want.capability) is None:
             message = f"{tool.name!r} requires {want.capability}, which no policy entry covers"
             raise NotAuthorizedError(message, hint=next_step(tool.owner, want.capability))
-    if isolation_of(entry, policy) == "thread":
+    isolation = isolation_of(entry, policy)
+    if isolation == "thread":
         _refuse_sockets(entry)
     if lack := what_the_host_lacks(entry, policy):
         raise NotAuthorizedError(lack.message, hint=lack.hint)
@@ -63,7 +64,7 @@ def decide(tool: Tool, policy: Policy, principal: Principal) -> Grant:
         workspace=_workspace(tool, entry),
         compiler=entry.compiler,
         egress=_egress(entry, policy),
-        isolation=isolation_of(entry, policy),
+        isolation=isolation,
         tenant=policy.tenant,
         owner=entry.name,
     )

@@ -134,7 +134,7 @@ def invocation_of(tool: Tool, arguments: Mapping[str, Any]) -> Invocation:
         arguments=(tool.owner.encode(), *line),
         stdin=stdin,
         files=_files(manifest.files, arguments, tool.input_schema),
-        wanted=tuple(result.file for result in manifest.results if result.file is not None),
+        wanted=tuple([result.file for result in manifest.results if result.file is not None]),
         function=manifest.function,
     )
 

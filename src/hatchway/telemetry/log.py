@@ -59,9 +59,11 @@ class EventLog:
         self._size = 0
         self._is_torn = False
         self._checked_at = 0.0
-        with self._lock, self._reported():
+        try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def emit(self, event: Event) -> None:
         """Put `event` on record.
@@ -72,16 +74,22 @@ class EventLog:
         if self._is_policy_stale:
             event = event._replace(policy_stale=True)
         line = to_json(to_ocsf(event, version=self._version)) + b"\n"
-        with self._lock, self._reported():
-            self._make_room(len(line))
-            if self._is_torn:
-                # The disk was full; end the broken line so that this one can be read.
-                line = b"\n" + line
-            written = os.write(self._file, line)
-            self._size += written
-            self._is_torn = written != len(line)
-            if self._is_torn:
-                raise OSError(errno.ENOSPC, "no space left for a whole event")
+        try:
+            with self._lock:
+                self._write(line)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _write(self, line: bytes) -> None:
+        self._make_room(len(line))
+        if self._is_torn:
+            # The disk was full; end the broken line so that this one can be read.
+            line = b"\n" + line
+        written = os.write(self._file, line)
+        self._size += written
+        self._is_torn = written != len(line)
+        if self._is_torn:
+            raise OSError(errno.ENOSPC, "no space left for a whole event")
 
     def mark_policy(self, is_stale: bool) -> None:
         """Have every event from now on say that the policy is stale, or not say so any more."""
@@ -94,14 +102,10 @@ class EventLog:
                 os.close(self._file)
                 self._file = -1
 
-    @contextlib.contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            message = f"cannot write events to {str(self._path)!r}: {error.strerror}"
-            hint = "point XDG_STATE_HOME at a directory you may write to"
-            raise ConfigError(message, code="config.events_unwritable", hint=hint) from error
+    def _unwritable(self, error: OSError) -> ConfigError:
+        message = f"cannot write events to {str(self._path)!r}: {error.strerror}"
+        hint = "point XDG_STATE_HOME at a directory you may write to"
+        return ConfigError(message, code="config.events_unwritable", hint=hint)
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
