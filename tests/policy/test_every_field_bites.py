@@ -39,7 +39,7 @@ from hatchway.runtime.catalog import build_catalog
 from hatchway.runtime.effects import annotations_of
 from hatchway.runtime.results import outcome_of
 from hatchway.runtime.toolset import tools_of, visible_fields
-from hatchway.runtime.validation import validator_of
+from hatchway.runtime.validation import Validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -426,9 +426,9 @@ def manifest_outcome(values: dict[str, Any]) -> object:
             outcome_of(
                 tool,
                 Execution(value="hi", stdout=b'{"text": "hello"}', files={"a.png": b"PNG"}),
-                validator_of(tool.output_schema) if tool.output_schema else None,
+                Validator(tool.output_schema) if tool.output_schema else None,
             ).to_json(),
-            validator_of(tool.input_schema).is_valid({}),
+            Validator(tool.input_schema).is_valid({}),
             [decided(tool, allow) for allow in ("", '"clock"', '"random"')],
             workspace_of(tool),
             [str(want.capability) for want in tool.manifest.optional],

@@ -27,7 +27,7 @@ from hatchway.runtime.arguments import (
     require_valid,
 )
 from hatchway.runtime.toolset import binary_safe, tools_of
-from hatchway.runtime.validation import validator_of
+from hatchway.runtime.validation import Validator
 
 DIGEST = "sha256:" + "0" * 64
 COMMAND = Surface(kind="module", imports=(), is_command=True, exports=("_start",))
@@ -170,7 +170,7 @@ def test_ordinary_arguments_are_within_bounds(arguments: dict[str, Any]) -> None
 
 
 def test_arguments_that_fit_the_schema_pass() -> None:
-    require_valid(validator_of(INPUT), {"text": "x", "files": ["a"]})
+    require_valid(Validator(INPUT), {"text": "x", "files": ["a"]})
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_arguments_that_fit_the_schema_pass() -> None:
 def test_arguments_that_do_not_fit_are_refused_with_their_place(
     arguments: Any, path: str, message: str
 ) -> None:
-    error = complaint(lambda: require_valid(validator_of(INPUT), arguments))
+    error = complaint(lambda: require_valid(Validator(INPUT), arguments))
 
     assert (error.message, error.details) == (message, {"path": path})
 
@@ -197,7 +197,7 @@ def test_a_complaint_about_hostile_arguments_is_short_and_harmless() -> None:
     schema = {"additionalProperties": {"additionalProperties": {"type": "string"}}}
     hostile = {"\x1b]0;" + "x" * 5000: {"\u202e\n": 1}}
 
-    error = complaint(lambda: require_valid(validator_of(schema), hostile))
+    error = complaint(lambda: require_valid(Validator(schema), hostile))
 
     assert len(error.message) < 600
     assert str(error.details["path"]).isprintable()

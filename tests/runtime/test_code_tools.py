@@ -21,7 +21,7 @@ from hatchway.runtime.arguments import invocation_of
 from hatchway.runtime.code_tools import CODE_INPUT, CODE_OUTPUT, EVERYTHING
 from hatchway.runtime.redacting import outcome_without
 from hatchway.runtime.toolset import tools_of
-from hatchway.runtime.validation import validator_of
+from hatchway.runtime.validation import Validator
 
 if TYPE_CHECKING:
     from hatchway.core.tool import Tool
@@ -48,7 +48,7 @@ def python() -> Tool:
 
 
 def brought(**arguments: Any) -> FunctionInvocation:
-    assert validator_of(CODE_INPUT).is_valid(arguments)
+    assert Validator(CODE_INPUT).is_valid(arguments)
     invocation = invocation_of(python(), arguments)
     assert isinstance(invocation, FunctionInvocation)
     return invocation

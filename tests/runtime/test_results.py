@@ -38,7 +38,7 @@ from hatchway.runtime.results import (
     refusal,
 )
 from hatchway.runtime.toolset import tools_of
-from hatchway.runtime.validation import validator_of
+from hatchway.runtime.validation import Validator
 
 DIGEST = "sha256:" + "0" * 64
 COMMAND = Surface(kind="module", imports=(), is_command=True, exports=("_start",))
@@ -143,7 +143,7 @@ def test_whatever_a_command_prints_the_client_reads_strict_json_in_unicode(stdou
 
 
 def test_an_answer_is_checked_against_what_the_tool_promised() -> None:
-    output = validator_of({"type": "object", "required": ["a"]})
+    output = Validator({"type": "object", "required": ["a"]})
     tool = command("json")
 
     assert not outcome_of(tool, Execution(stdout=b'{"a": 1}'), output).is_error
@@ -155,7 +155,7 @@ def test_an_answer_is_checked_against_what_the_tool_promised() -> None:
 
 
 def test_a_complaint_about_a_hostile_answer_is_short_and_harmless() -> None:
-    output = validator_of({"properties": {"a": {"type": "integer"}}})
+    output = Validator({"properties": {"a": {"type": "integer"}}})
     answer = json.dumps({"a": "\x1b]0;" + "x" * 5000}).encode()
 
     outcome = outcome_of(command("json"), Execution(stdout=answer), output)
@@ -283,7 +283,7 @@ def test_a_file_that_should_be_json_and_is_not_is_the_tools_failure(answer: byte
 
 
 def test_json_in_a_file_is_checked_against_what_the_tool_promised() -> None:
-    output = validator_of({"type": "object", "required": ["a"]})
+    output = Validator({"type": "object", "required": ["a"]})
     tool = command({"type": "json", "file": "a.json"})
 
     kept = outcome_of(tool, Execution(files={"a.json": b'{"a": 1}'}), output)

@@ -11,7 +11,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from strategies import patient, schema_instances, schemas
 
-from hatchway.runtime.validation import validator_of
+from hatchway.runtime.validation import Validator
 
 
 def complaints(validator: Any, instance: Any) -> list[tuple[str, str]]:
@@ -20,7 +20,7 @@ def complaints(validator: Any, instance: Any) -> list[tuple[str, str]]:
 
 
 def ours(schema: dict[str, Any], instance: Any) -> list[tuple[str, str]]:
-    return complaints(validator_of(schema), instance)
+    return complaints(Validator(schema), instance)
 
 
 def theirs(schema: dict[str, Any], instance: Any) -> list[tuple[str, str]]:
@@ -72,6 +72,29 @@ def test_the_type_of_a_value_is_what_the_library_says(kind: str, instance: Any) 
             assert ours(schema, value) == theirs(schema, value)
 
 
+_VALUES = st.sampled_from([{}, [], "", 0, True, False, None, 1.0, OrderedDict()])
+_PARTS = st.sampled_from(TYPES).map(lambda kind: {"type": kind}) | st.sampled_from(
+    [True, {"title": "t"}, {"type": "string", "maxLength": 0}, {"type": ["string", "null"]}]
+)
+
+
+@patient
+@given(
+    st.dictionaries(st.sampled_from("abc"), _PARTS, max_size=3),
+    st.sampled_from([{}, {"additionalProperties": False}, {"minProperties": 1}, {"not": True}]),
+    st.sampled_from([{}, {"required": ["a"]}, {"required": ["d"]}]),
+    st.dictionaries(st.sampled_from("abcd"), _VALUES, max_size=4),
+)
+def test_plain_objects_are_judged_as_the_library_judges_them(
+    properties: dict[str, Any], more: dict[str, Any], required: dict[str, Any], instance: Any
+) -> None:
+    schema = {"type": "object", "properties": properties, **more, **required}
+    event(f"valid: {not theirs(schema, instance)}")
+
+    assert ours(schema, instance) == theirs(schema, instance)
+    assert Validator(schema).is_valid(instance) == (not theirs(schema, instance))
+
+
 class Name(str):
     __slots__ = ()
 
@@ -121,7 +144,7 @@ def test_additional_properties_beside_patterns_are_left_to_the_library() -> None
 
 
 def test_the_first_complaint_names_place_and_reason() -> None:
-    validator = validator_of({"properties": {"a": {"items": {"type": "integer"}}}})
+    validator = Validator({"properties": {"a": {"items": {"type": "integer"}}}})
 
     error = next(validator.iter_errors({"a": [1, "x"]}))
 

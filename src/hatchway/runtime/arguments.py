@@ -18,10 +18,9 @@ from hatchway.runtime.plugin_tools import PLUGIN_ABIS, request_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jsonschema.protocols import Validator
-
     from hatchway.core.manifest import Argument, InputFile
     from hatchway.core.tool import Tool
+    from hatchway.runtime.validation import Validator
 
 MAX_VALUES = 100_000
 MAX_TEXT_BYTES = 8 << 20

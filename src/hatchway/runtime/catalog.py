@@ -17,12 +17,10 @@ from hatchway.runtime.manifests import pinned_manifest
 from hatchway.runtime.pinning import require_surface_as_pinned, require_text_as_pinned
 from hatchway.runtime.searching import Indexes
 from hatchway.runtime.toolset import tools_of
-from hatchway.runtime.validation import validator_of
+from hatchway.runtime.validation import Validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from jsonschema.protocols import Validator
 
     from hatchway.core.limits import Limits
     from hatchway.core.redaction import Redactor
@@ -225,6 +223,6 @@ def _entry(tool: Tool) -> Entry:
     has_schema = is_command or tool.runs_code
     return Entry(
         tool=tool,
-        arguments=validator_of(tool.input_schema) if has_schema else None,
-        output=validator_of(tool.output_schema) if is_command and tool.output_schema else None,
+        arguments=Validator(tool.input_schema) if has_schema else None,
+        output=Validator(tool.output_schema) if is_command and tool.output_schema else None,
     )

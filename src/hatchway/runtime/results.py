@@ -24,11 +24,10 @@ from hatchway.runtime.wit_schema import is_object
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jsonschema.protocols import Validator
-
     from hatchway.core.call import Execution
     from hatchway.core.manifest import ResultMapping
     from hatchway.core.tool import Tool
+    from hatchway.runtime.validation import Validator
 
 MAX_STDERR_BYTES = 4096
 """How much of the end of stderr a client is shown when a command fails."""

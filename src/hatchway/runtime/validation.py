@@ -1,21 +1,23 @@
 """JSON Schema validation on the path of a call, by the `jsonschema` library.
 
-Three keywords of nearly every schema say yes faster here than in the library, which builds
-a validator for every property of every instance. They only ever accept: what is not plainly
-right goes to the library's own keyword, which decides and words the error.
+What most tools take and give, an object with a type for each name, is told here, and three
+keywords of nearly every schema say yes faster than in the library, which builds a validator for
+every property of every instance. All of this only ever accepts: what is not plainly right goes
+to the library, which decides and words the error.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import operator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema
 from jsonschema.validators import extend
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from jsonschema.protocols import Validator
+    from jsonschema.protocols import Validator as LibraryValidator
 
 _LIBRARY = jsonschema.Draft202012Validator.VALIDATORS
 
@@ -41,14 +43,17 @@ def _is_plainly(value: Any, schema: Any) -> bool:
     return isinstance(kind, str) and type(value) is _PLAIN_TYPES.get(kind)
 
 
-def _type(validator: Validator, kind: Any, value: Any, schema: Any) -> Any:
+def _type(validator: LibraryValidator, kind: Any, value: Any, schema: Any) -> Any:
     if isinstance(kind, str) and type(value) is _PLAIN_TYPES.get(kind):
         return None
     return _LIBRARY["type"](validator, kind, value, schema)
 
 
 def _properties(
-    validator: Validator, properties: Mapping[str, Any], value: Any, schema: Any
+    validator: LibraryValidator,
+    properties: Mapping[str, Any],
+    value: Any,
+    schema: Any,
 ) -> Any:
     if type(value) is not dict:
         return _LIBRARY["properties"](validator, properties, value, schema)
@@ -60,7 +65,9 @@ def _properties(
     return _LIBRARY["properties"](validator, doubtful, value, schema) if doubtful else None
 
 
-def _additional_properties(validator: Validator, allowed: Any, value: Any, schema: Any) -> Any:
+def _additional_properties(
+    validator: LibraryValidator, allowed: Any, value: Any, schema: Any
+) -> Any:
     if type(value) is dict and "patternProperties" not in schema:
         known = schema.get("properties", {})
         if all(name in known for name in value):
@@ -78,10 +85,61 @@ _Accelerated: Any = extend(  # type: ignore[no-untyped-call]  # the library is u
 )
 
 
-def validator_of(schema: Mapping[str, Any]) -> Validator:
-    """A validator that looks nothing up outside `schema`.
+_ONLY_OBJECT = _ONLY_TYPE | {"$schema", "properties", "required", "additionalProperties"}
+"""Keywords of a schema that a type for each name decides, where all names are known."""
 
-    The schema went through `policy.schema` or was made by `wit_schema`: it has no
-    references and no keyword whose evaluation a client could make slow.
+
+class _PlainObject(NamedTuple):
+    """What nearly every schema says: an object, and for each name the type of its value."""
+
+    types: Mapping[str, type]
+    required: frozenset[str]
+
+    def is_plainly(self, value: Any) -> bool:
+        """Whether `value` is one, beyond doubt."""
+        if type(value) is not dict or not value.keys() >= self.required:
+            return False
+        # A name that is not known has no type, and no value has that one.
+        return all(map(operator.is_, map(type, value.values()), map(self.types.get, value)))
+
+
+def _plain_object(schema: Mapping[str, Any]) -> _PlainObject | None:
+    """What `schema` says of names and types, if it says nothing else of an object."""
+    if schema.get("type") != "object" or not schema.keys() <= _ONLY_OBJECT:
+        return None
+    types = {
+        name: _PLAIN_TYPES[part["type"]]
+        for name, part in schema.get("properties", {}).items()
+        if isinstance(part, dict) and part.keys() <= _ONLY_TYPE and _has_plain_type(part)
+    }
+    return _PlainObject(types, frozenset(schema.get("required", ())))
+
+
+def _has_plain_type(schema: Mapping[str, Any]) -> bool:
+    kind = schema.get("type")
+    return isinstance(kind, str) and kind in _PLAIN_TYPES
+
+
+class Validator:
+    """Judges values by one schema, as the library does.
+
+    Args:
+        schema: It went through `policy.schema` or was made by `wit_schema`: it has no
+            references and no keyword whose evaluation a client could make slow.
     """
-    return _Accelerated(schema)  # type: ignore[no-any-return]  # the library's factory is untyped
+
+    __slots__ = ("_library", "_plain")
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._plain = _plain_object(schema)
+        self._library: LibraryValidator = _Accelerated(schema)
+
+    def iter_errors(self, value: Any) -> Iterator[jsonschema.ValidationError]:
+        """What is wrong with `value`, in the library's order."""
+        if self._plain is not None and self._plain.is_plainly(value):
+            return iter(())
+        return self._library.iter_errors(value)
+
+    def is_valid(self, value: Any) -> bool:
+        """Whether nothing is."""
+        return next(self.iter_errors(value), None) is None
