@@ -72,7 +72,9 @@ def test_the_type_of_a_value_is_what_the_library_says(kind: str, instance: Any) 
             assert ours(schema, value) == theirs(schema, value)
 
 
-_VALUES = st.sampled_from([{}, [], "", 0, True, False, None, 1.0, OrderedDict()])
+_VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [{}, [], "", 0, True, False, None, 1.0, OrderedDict()]
+)
 _PARTS = st.sampled_from(TYPES).map(lambda kind: {"type": kind}) | st.sampled_from(
     [True, {"title": "t"}, {"type": "string", "maxLength": 0}, {"type": ["string", "null"]}]
 )
