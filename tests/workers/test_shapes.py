@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import event, given
 from strategies import patient
-from wit_values import lowers, nearly_typed_values, there_and_back, typed_values
+from wit_values import lowered, lowers, nearly_typed_values, there_and_back, typed_values
 
 from hatchway.core.sandbox import CommandInvocation, FunctionInvocation
 from hatchway.core.surface import Surface
@@ -17,13 +17,20 @@ from hatchway.core.wit import (
     OptionType,
     Primitive,
     ResultType,
+    TupleType,
     UnsupportedType,
     WitFunction,
     WitType,
 )
-from hatchway.workers.shapes import can_give, fits, result_type
+from hatchway.engine.values_to_json import lift
+from hatchway.workers.shapes import can_give, result_type
+from hatchway.workers.shapes import fits as fits_within
 
 TEXT, NUMBER = Primitive("string"), Primitive("u32")
+
+
+def fits(kind: WitType, value: Any) -> bool:
+    return fits_within(kind, value, lambda _: None)
 
 
 def spelled(value: Any) -> str:
@@ -99,7 +106,40 @@ def test_what_an_engine_never_says_is_refused(kind: WitType, value: Any) -> None
 def test_an_error_has_a_type_of_its_own(
     kind: WitType | None, value: Any, failed: bool, expected: bool
 ) -> None:
-    assert can_give(kind, value, failed=failed) == expected
+    assert can_give(kind, value, failed=failed, most=100) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (TEXT, "12345"),
+        (ListType(TEXT), ["1", "2", "3"]),
+        (ListType(ListType(NUMBER)), [[], [], [1, 2]]),
+        (ListType(Primitive("u8")), "MTIzNDU2Nzg="),
+        (OptionType(TEXT), "12345"),
+    ],
+)
+def test_no_more_comes_out_than_the_call_may_put_out(kind: WitType, value: Any) -> None:
+    assert can_give(kind, value, failed=False, most=20)
+    assert not can_give(kind, value, failed=False, most=4)
+
+
+@patient
+@given(typed_values())
+def test_whatever_the_engine_counts_as_little_enough_is_little_enough(
+    typed: tuple[WitType, Any],
+) -> None:
+    kind, value = typed
+    counted = 0
+
+    def count(number: int) -> None:
+        nonlocal counted
+        counted += number
+
+    with lowered(kind, value) as address:
+        lift(kind, address, count)
+
+    assert can_give(TupleType((kind,)), [value], failed=False, most=counted)
 
 
 def test_only_functions_give_values() -> None:

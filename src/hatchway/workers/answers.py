@@ -136,8 +136,9 @@ def result_from_wire(words: Any, expected: Expected, elapsed_us: int) -> Result:
         parts
     )
     limits = expected.limits
+    most = limits.output_bytes
     is_stopped = stop is not None and value is None
-    if not is_stopped and not can_give(expected.kind, value, failed=_is(failed, bool)):
+    if not is_stopped and not can_give(expected.kind, value, failed=_is(failed, bool), most=most):
         message = "a worker answers with a value that its function cannot give"
         raise ChannelError(message)
     execution = Execution(
