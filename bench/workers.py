@@ -3,20 +3,22 @@
     python bench/workers.py [--json] [--quick] [--row NAME]
 
 `worker` is a tiny command through a worker, against the same one on a thread of this process;
-`worker-threads` is two workers with busy guests, against two plain processes that each run an
-engine; `start` is from nothing to a worker that waits, and on to its first answer; `leaks` is
-what ten thousand calls leave behind in this process and in the worker.
+`worker-one-core` is the same where both share a core; `worker-threads` is two workers with busy
+guests, against two plain processes that each run an engine; `start` is from nothing to a worker
+that waits, and on to its first answer; `leaks` is what ten thousand calls leave behind in this
+process and in the worker.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import socket
+import os
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,72 +76,39 @@ class Both:
 
 
 def worker_row(rounds: int) -> Row:
-    """The difference is that of neighbours: the median of blocks that followed each other.
-
-    What two bare processes lose to a packet there and back, when each is busy for as long as it
-    is in a call, is a part of it that no program can save: on a virtual machine, waking a
-    processor that rests may be most of it.
-    """
-    with _PacketsThereAndBack() as bare, Both(floor.COMMAND) as both:
+    """The difference is that of neighbours: the median of blocks that followed each other."""
+    with Both(floor.COMMAND) as both:
         in_thread, in_worker = both.runs(
             CommandInvocation(arguments=(b"echo",), stdin=floor.DATA), granted()
         )
         assert in_worker().stdout == in_thread().stdout == floor.DATA
-        differences, ratios, base, times, packets = [], [], [], [], []
+        differences, ratios, base, times = [], [], [], []
         for _ in range(rounds):
             first, second = _block(in_thread), _block(in_worker)
             differences.append(quantile(second, 0.5) - quantile(first, 0.5))
             ratios.append(quantile(second, 0.5) / quantile(first, 0.5))
             base += first
             times += second
-            packets += [bare.lost_us() for _ in range(100)]
-    for kept in (differences, ratios, base, times, packets):
+    for kept in (differences, ratios, base, times):
         kept.sort()
     more = quantile(differences, 0.5)
-    found = f"{more:.0f}; bare packets {quantile(packets, 0.5):.0f}"
     return Row(
         "worker", quantile(base, 0.5), quantile(times, 0.5), quantile(times, 0.99),
-        quantile(ratios, 0.5), len(times), f"at most 150 us more ({found})", more <= 150,
+        quantile(ratios, 0.5), len(times), f"at most 150 us more ({more:.0f})", more <= 150,
     )  # fmt: skip
 
 
-_BUSY_NS = 60_000
-_ECHO = """
-import socket, sys, time
-end = socket.socket(fileno=int(sys.argv[1]))
-while data := end.recv(1000):
-    until = time.perf_counter_ns() + int(sys.argv[2])
-    while time.perf_counter_ns() < until: pass
-    end.send(data)
-"""
+def worker_one_core_row(rounds: int) -> Row:
+    """The same where no processor rests: what is left is what Hatchway itself adds.
 
-
-class _PacketsThereAndBack:
-    """A plain process that sends back what it gets."""
-
-    def __enter__(self) -> _PacketsThereAndBack:
-        self._end, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with other:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _ECHO, str(other.fileno()), str(_BUSY_NS)],
-                pass_fds=[other.fileno()],
-            )
-        self.lost_us()
-        return self
-
-    def lost_us(self) -> float:
-        """What one packet of the size of a call's takes besides what the other side does."""
-        until = time.perf_counter_ns() + _BUSY_NS
-        while time.perf_counter_ns() < until:
-            pass
-        began = time.perf_counter_ns()
-        self._end.send(bytes(200))
-        self._end.recv(1000)
-        return (time.perf_counter_ns() - began - _BUSY_NS) / 1000
-
-    def __exit__(self, *_error: object) -> None:
-        self._end.close()
-        self._process.wait()
+    Waking a processor that rests can be half of the row above, on a virtual machine above all.
+    """
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        return replace(worker_row(rounds), job="worker-one-core")
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _block(call: Callable[[], object], count: int = 100) -> list[float]:
@@ -258,6 +227,7 @@ def main() -> int:
     scale = 0.1 if options.quick else 1.0
     rows: dict[str, Callable[[], Row]] = {
         "worker": lambda: worker_row(int(60 * scale)),
+        "worker-one-core": lambda: worker_one_core_row(int(60 * scale)),
         "worker-threads": lambda: worker_threads_row(15 * scale),
         "start": lambda: start_row(max(int(20 * scale), 3)),
     }
