@@ -6,6 +6,7 @@ they become `UnsupportedType`, and a function that mentions one is refused by na
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, assert_never
 
@@ -23,6 +24,10 @@ INTEGER_RANGES: dict[str, tuple[int, int]] = {
     for bits in (8, 16, 32, 64)
 }
 """Smallest and largest value of every integer type."""
+LARGEST_EXACT_INTEGER = (1 << 53) - 1
+"""Beyond it a JSON number loses digits in many clients; results become strings."""
+NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""How JSON strings spell the floats that JSON numbers cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,15 @@ class WitFunction:
     def qualified_name(self) -> str:
         """`interface#name`, or the bare name: unique within a component."""
         return self.name if self.interface is None else f"{self.interface}#{self.name}"
+
+
+U8 = Primitive("u8")
+"""A list of it is base64 text in JSON."""
+
+
+def takes_null(kind: WitType) -> bool:
+    """Whether JSON null is a value of `kind`, so that an option of it needs a wrapper."""
+    return isinstance(kind, OptionType)
 
 
 def unsupported_in(kind: WitType | None) -> str | None:  # noqa: C901 - one case for every kind

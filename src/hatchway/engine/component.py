@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hatchway.core.errors import AdmissionError, GuestTrappedError, InvalidArgumentsError
 from hatchway.core.sandbox import CommandInvocation
 from hatchway.core.untrusted import printable
-from hatchway.core.wit import ResultType, WitFunction
+from hatchway.core.wit import ResultType, WitFunction, takes_null
 from hatchway.engine import capi
 from hatchway.engine.guest import Stopped
-from hatchway.engine.json_forms import takes_null
 from hatchway.engine.program import WELL, Ending, ended_early, exited
 from hatchway.engine.values_from_json import lower
 from hatchway.engine.values_to_json import lift, lift_result

@@ -18,6 +18,8 @@ from hatchway.core.errors import InvalidArgumentsError
 from hatchway.core.untrusted import printable
 from hatchway.core.wit import (
     INTEGER_RANGES,
+    NON_FINITE,
+    U8,
     EnumType,
     FlagsType,
     ListType,
@@ -29,9 +31,9 @@ from hatchway.core.wit import (
     UnsupportedType,
     VariantType,
     WitType,
+    takes_null,
 )
 from hatchway.engine import capi
-from hatchway.engine.json_forms import NON_FINITE, U8, takes_null
 from hatchway.engine.values import (
     PACK,
     put_box,

@@ -11,6 +11,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from hatchway.core.wit import (
+    LARGEST_EXACT_INTEGER,
+    U8,
     EnumType,
     FlagsType,
     ListType,
@@ -22,9 +24,9 @@ from hatchway.core.wit import (
     UnsupportedType,
     VariantType,
     WitType,
+    takes_null,
 )
 from hatchway.engine import capi
-from hatchway.engine.json_forms import LARGEST_EXACT_INTEGER, U8, takes_null
 from hatchway.engine.values import byte, read_bytes_list, read_number, read_text, sized
 
 if TYPE_CHECKING:

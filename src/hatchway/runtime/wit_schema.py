@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from hatchway.core.wit import (
     INTEGER_RANGES,
+    NON_FINITE,
     EnumType,
     FlagsType,
     ListType,
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-_NON_FINITE = ["NaN", "Infinity", "-Infinity"]
-_ANY_FLOAT: Schema = {"anyOf": [{"type": "number"}, {"enum": _NON_FINITE}]}
+_ANY_FLOAT: Schema = {"anyOf": [{"type": "number"}, {"enum": list(NON_FINITE)}]}
 _LONGEST_INTEGER = 20
 
 

@@ -31,7 +31,7 @@ from hatchway.core.errors import (
 from hatchway.core.tools import MAX_FOUND, MAX_NAME_BYTES
 from hatchway.core.untrusted import harmless, printable
 from hatchway.workers.channel import ChannelError
-from hatchway.workers.shapes import can_give
+from hatchway.workers.shapes import can_give, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -208,7 +208,7 @@ def asked_from_wire(words: Any) -> Asked:
         message = "a worker asks for what nobody offers"
         raise ChannelError(message)
     bound = _MAX_QUERY if operation == "search" else MAX_NAME_BYTES
-    if len(_is(subject, str)) > bound or not _has_no_half(subject):
+    if len(_is(subject, str)) > bound or not is_whole(subject):
         message = "a worker asks for a tool with a name that no tool has"
         raise ChannelError(message)
     require_plain(_is(arguments, dict))
@@ -249,20 +249,12 @@ def _require_texts(keys: Iterable[object]) -> None:
 def _require_sayable(value: object) -> None:
     """Refuse halves of characters, and numbers that are none: they break whoever encodes them."""
     if isinstance(value, str):
-        is_sayable = value.isascii() or _has_no_half(value)
+        is_sayable = value.isascii() or is_whole(value)
     else:
         is_sayable = isinstance(value, float) and math.isfinite(value)
     if not is_sayable:
         message = "a worker answers with what JSON has not"
         raise ChannelError(message)
-
-
-def _has_no_half(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is(value: object, kind: type[T]) -> T:
@@ -368,7 +360,7 @@ def _files(value: object) -> dict[str, bytes]:
         parts = _is(path, str).split("/")
         _is(data, bytes)
         # Names become places on this machine; the engine gives none that leads elsewhere.
-        is_short = len(path) <= _MAX_PATH and _has_no_half(path)
+        is_short = len(path) <= _MAX_PATH and is_whole(path)
         if not is_short or "\0" in path or {"", ".", ".."}.intersection(parts):
             message = "a worker brings a file by a name that no workspace has"
             raise ChannelError(message)

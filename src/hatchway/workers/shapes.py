@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 from hatchway.core.sandbox import FunctionInvocation
 from hatchway.core.wit import (
     INTEGER_RANGES,
+    LARGEST_EXACT_INTEGER,
+    NON_FINITE,
     EnumType,
     FlagsType,
     ListType,
@@ -31,9 +33,7 @@ if TYPE_CHECKING:
     from hatchway.core.sandbox import Invocation
     from hatchway.core.surface import Surface
 
-_LARGEST_EXACT = (1 << 53) - 1
 _LONGEST_INTEGER = 20
-_NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 def result_type(invocation: Invocation, surface: Surface) -> WitType | None:
@@ -155,26 +155,25 @@ def _is_primitive(name: str, value: Any, spend: Callable[[int], object]) -> bool
     if name == "bool":
         return type(value) is bool
     if name in ("f32", "f64"):
-        return value in _NOT_FINITE if type(value) is str else _is_float(name, value)
+        return value in NON_FINITE if type(value) is str else _is_float(name, value)
     if type(value) is not str:
         return False
     spend(len(value))
-    # Halves of characters break whoever encodes them.
-    is_text = value.isascii() or _is_whole(value)
+    is_text = value.isascii() or is_whole(value)
     return is_text and (name == "string" or len(value) == 1)
 
 
 def _is_integer(name: str, value: Any) -> bool:
     low, high = INTEGER_RANGES[name]
     if type(value) is int:
-        return low <= value <= high and abs(value) <= _LARGEST_EXACT
+        return low <= value <= high and abs(value) <= LARGEST_EXACT_INTEGER
     if type(value) is not str or len(value) > _LONGEST_INTEGER:
         return False
     try:
         number = int(value)
     except ValueError:
         return False
-    return str(number) == value and low <= number <= high and abs(number) > _LARGEST_EXACT
+    return str(number) == value and low <= number <= high and abs(number) > LARGEST_EXACT_INTEGER
 
 
 def _is_float(name: str, value: Any) -> bool:
@@ -189,7 +188,8 @@ def _is_float(name: str, value: Any) -> bool:
     return bool(found == value)
 
 
-def _is_whole(text: str) -> bool:
+def is_whole(text: str) -> bool:
+    """Whether no half of a character is in `text`. One breaks whoever encodes it."""
     try:
         text.encode()
     except UnicodeEncodeError:
